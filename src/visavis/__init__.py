@@ -1,0 +1,28 @@
+"""visavis: train, judge and deploy image generators, with the pairwise discriminator at the centre.
+
+>>> import visavis
+>>> model = visavis.load("runs/stacked-digits")          # doctest: +SKIP
+>>> model.sample(16, seed=0)[0].save("digit.png")         # doctest: +SKIP
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from visavis.api import train as train
+    from visavis.errors import UserError as UserError
+    from visavis.generate import Model as Model
+    from visavis.generate import load as load
+
+_WHERE = {"load": "generate", "Model": "generate", "train": "api", "UserError": "errors"}
+
+__all__ = ["Model", "UserError", "__version__", "load", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for when it is asked for, so that ``import visavis`` imports no torch."""
+    if name not in _WHERE:
+        raise AttributeError(f"module 'visavis' has no attribute '{name}'")
+    return getattr(import_module(f"visavis.{_WHERE[name]}"), name)

@@ -1,0 +1,32 @@
+"""What a user says about the real images."""
+
+from typing import Literal
+
+from pydantic import PositiveInt
+
+from visavis.core import Config, Names
+
+
+class DataConfig(Config):
+    """A set of images; :func:`visavis.data.load_images` reads it.
+
+    A source is ``digits``, ``stacked-digits``, a folder of class folders, a folder of images, a parquet
+    folder in the hub's layout or one of its files, an ``.npz`` (key ``images``), a hub name ``owner/name``.
+    """
+
+    source: str
+    """Name or path of the set."""
+    classes: Names = ()
+    """Classes to keep, renumbered in this order; empty keeps all."""
+    split: str = "train"
+    """Part of the set, or several joined by ``+``: ``train``, ``test``, ``train+test``."""
+    resolution: PositiveInt | None = None
+    """Side of the square images in pixels; None keeps the images' own, which must then be one and square."""
+    flip: bool = False
+    """Mirror each image left to right with probability 1/2."""
+    skip_broken: bool = False
+    """Leave out (and count) images that do not decode, instead of stopping at the first."""
+    stream: Literal["auto", "always", "never"] = "auto"
+    """Decode images when a batch needs them instead of holding all; ``auto``: above ``device_bytes``."""
+    device_bytes: int = 2_000_000_000
+    """Largest set, in bytes as uint8, that ``stream="auto"`` holds on the device."""

@@ -1,0 +1,73 @@
+"""One encoded image, whatever its format and mode, as square RGB pixels."""
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")  # never Pillow's readers that start programs
+
+RULE = "rgb-white-square-bicubic-1"
+"""Names this file's way from bytes to pixels; part of every digest, so change it with the pixels."""
+
+
+class BrokenImageError(Exception):
+    """An image that does not decode; its text says why."""
+
+
+def decode(data: bytes, resolution: int | None) -> NDArray[np.uint8]:
+    """An image as uint8 ``[H, W, 3]``: :func:`to_rgb`, then :func:`to_square` if a resolution is given.
+
+    Of an animation or a file of several pages, the first image.  Raises :class:`BrokenImageError`.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            rgb = to_rgb(image)
+        return np.asarray(rgb if resolution is None else to_square(rgb, resolution))
+    except Exception as error:  # Pillow's readers raise whatever the bytes lead them to
+        raise BrokenImageError(_reason(error)) from error
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Any picture as 8-bit RGB, upright.
+
+    The EXIF orientation is applied, transparency is composited over white, 16-bit grey is divided by 257 and
+    rounded, palette, grey and CMYK are converted.  Raises ValueError for float and 32-bit pixels, whose range
+    no file tells.
+    """
+    image = ImageOps.exif_transpose(image)
+    if image.mode[0] in "IF":
+        image = _from_16_bit(image)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image.convert("RGB")
+
+
+def to_square(image: Image.Image, resolution: int) -> Image.Image:
+    """The centre square, resized bicubically (antialiased where it shrinks); untouched when it fits.
+
+    This is the short side resized to ``resolution`` and the centre cut out, in one step.
+    """
+    width, height = image.size
+    side = min(width, height)
+    left, top = (width - side) / 2, (height - side) / 2
+    if (left, top, side) == (0, 0, resolution):
+        return image
+    box = (left, top, left + side, top + side)
+    return image.resize((resolution, resolution), Image.Resampling.BICUBIC, box=box)
+
+
+def _from_16_bit(image: Image.Image) -> Image.Image:
+    values = np.asarray(image)
+    if image.mode == "F" or values.min() < 0 or values.max() > 65535:
+        raise ValueError(f"pixels of mode {image.mode} have no known range; save it with 8 or 16 bits")
+    return Image.fromarray(((values.astype(np.int64) + 128) // 257).astype(np.uint8))
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "not a picture in a known format"
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,134 @@
+"""From what ``--data`` says to a set of images."""
+
+from pathlib import Path
+
+import numpy as np
+import PIL
+
+from visavis import errors
+from visavis.data import arrays, cache, digits
+from visavis.data.config import DataConfig
+from visavis.data.decode import RULE
+from visavis.data.encoded import Decoder, LazyImages, decode_all, make_decoder
+from visavis.data.folder import open_folder
+from visavis.data.found import Found, Splits, digest_of, drop, keep_classes, need_images, read_splits
+from visavis.data.hub import is_hub_name, open_hub
+from visavis.data.imageset import ImageSet
+from visavis.data.parquet import open_parquet, parquet_files
+from visavis.errors import UserError
+
+EMBEDDED: dict[str, Splits] = {
+    "digits": digits.DIGITS,
+    "stacked-digits": digits.STACKED_DIGITS,
+}
+"""Sets that come with the package."""
+
+_OTHERS = ("a folder", "a parquet folder or file", "an .npz", "a hub name owner/name")
+
+
+def load_images(config: DataConfig) -> ImageSet:
+    """Find, choose and decode (or, for a large set, prepare to decode) the images that ``config`` describes.
+
+    Every image of a file becomes RGB as :func:`visavis.data.decode.to_rgb` says, and square as
+    :func:`visavis.data.decode.to_square` says.  Decoded sets are cached: :func:`visavis.data.cache.remember`.
+    Raises :class:`~visavis.errors.UserError` for every mistake that a user can mend.
+    """
+    try:
+        found = keep_classes(read_splits(_open(config), config.split), config.classes)
+    except OSError as error:
+        raise UserError(f"cannot read '{config.source}': {error}; give another --data") from error
+    if isinstance(found.images, np.ndarray):
+        return _held(found, config)
+    return _decoded(found, config)
+
+
+def _open(config: DataConfig) -> Splits:
+    """The source's splits: an embedded name, then a path, then a hub name."""
+    source = config.source
+    if source in EMBEDDED:
+        return EMBEDDED[source]
+    path = Path(source).expanduser()
+    if path.exists():
+        return _open_path(path, config)
+    local = source.startswith((".", "/", "~")) or path.suffix in (".npz", ".parquet")
+    if not local and is_hub_name(source):
+        return open_hub(source)
+    if local or "/" in source:
+        raise UserError(f"no file or folder '{source}' (allowed: {_allowed()}); mend the path")
+    raise errors.unknown("data", source, (*EMBEDDED, *_OTHERS))
+
+
+def _open_path(path: Path, config: DataConfig) -> Splits:
+    if path.is_dir() and not parquet_files(path):
+        return open_folder(path, config.classes)
+    if path.is_dir() or path.suffix == ".parquet":
+        return open_parquet(path, 0 if config.stream == "always" else config.device_bytes)
+    if path.suffix == ".npz":
+        return arrays.open_npz(path)
+    raise UserError(f"'{path}' holds no set of images (allowed: {_allowed()}); give one of these")
+
+
+def _allowed() -> str:
+    return ", ".join((*EMBEDDED, *_OTHERS))
+
+
+def _name(config: DataConfig) -> str:
+    path = Path(config.source).expanduser()
+    return path.resolve().name if path.exists() and config.source not in EMBEDDED else config.source
+
+
+def _streams(config: DataConfig, size: int) -> bool:
+    return config.stream == "always" or (config.stream == "auto" and size > config.device_bytes)
+
+
+def _held(found: Found, config: DataConfig) -> ImageSet:
+    """A set that its source holds as an array."""
+    assert isinstance(found.images, np.ndarray)
+    images = arrays.resize(found.images, config.resolution)
+    images.setflags(write=False)
+    digest = digest_of("set", found.digest, str(images.shape), RULE)
+    return ImageSet(
+        images,
+        found.labels,
+        found.classes,
+        _name(config),
+        digest,
+        streamed=_streams(config, images.nbytes),
+    )
+
+
+def _decoded(found: Found, config: DataConfig) -> ImageSet:
+    """A set of encoded images: decoded now, or when a batch needs them."""
+    assert not isinstance(found.images, np.ndarray)
+    decoder = make_decoder(found.images, config.resolution)
+    streamed = _streams(config, len(found) * decoder.resolution**2 * 3)
+    arrays = _decode(found, decoder, config.skip_broken, keep=not streamed)
+    kept = drop(found, arrays["broken"])
+    assert not isinstance(kept.images, np.ndarray)
+    if kept.labels is not None and config.classes:
+        need_images(kept.labels, kept.classes)
+    skipped = len(arrays["broken"])
+    return ImageSet(
+        LazyImages(kept.images, decoder) if streamed else arrays["pixels"],
+        kept.labels,
+        kept.classes,
+        _name(config),
+        digest_of("set", found.digest, str(decoder.resolution), RULE, f"{skipped} skipped"),
+        skipped,
+        streamed,
+    )
+
+
+def _decode(found: Found, decoder: Decoder, skip_broken: bool, keep: bool) -> cache.Arrays:
+    """``pixels`` and the indices of ``broken`` images, from the cache when they were decoded before."""
+    images = found.images
+    assert not isinstance(images, np.ndarray)
+    if not keep and not skip_broken:  # a broken image shows when its batch is due
+        return {"pixels": np.zeros((0, 0, 0, 3), np.uint8), "broken": np.zeros(0, np.int64)}
+
+    def make() -> cache.Arrays:
+        pixels, broken = decode_all(images, decoder, skip_broken, keep)
+        return {"pixels": pixels, "broken": broken}
+
+    settings = (RULE, PIL.__version__, str(decoder), f"skip {skip_broken}", f"keep {keep}")
+    return cache.remember(digest_of("decoded", found.digest, *settings), make)

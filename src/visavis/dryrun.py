@@ -1,0 +1,58 @@
+"""``visavis train --dry-run``: sizes, memory and speed of a few steps; nothing is written."""
+
+import resource
+import sys
+import time
+from typing import Any
+
+import torch
+
+from visavis.data import load_images, make_batches
+from visavis.devices import pick_device
+from visavis.networks import parameters
+from visavis.recipe import Recipe
+from visavis.run import build_state, check
+from visavis.train import train
+
+WARM, TIMED = 2, 5
+
+
+def dry_run(recipe: Recipe, device_name: str, images: int | None) -> dict[str, Any]:
+    """Train a few steps in memory; raises what training would raise for the same mistakes."""
+    device = pick_device(device_name)
+    data = load_images(recipe.data)
+    check(recipe, data)
+    state = build_state(recipe, data, device)
+    batches = make_batches(
+        data,
+        recipe.batch_size,
+        recipe.objective.real_batches,
+        recipe.seed,
+        flip=recipe.data.flip,
+        device=device,
+        channels_last=recipe.channels_last,
+    )
+    schedule, size = recipe.schedule(), recipe.batch_size
+    list(train(state, recipe.objective, batches, schedule, WARM * size))
+    started = time.perf_counter()
+    list(train(state, recipe.objective, batches, schedule, (WARM + TIMED) * size))
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    rate = TIMED * size / (time.perf_counter() - started)
+    total = images or recipe.images
+    return {
+        "recipe": recipe.name,
+        "data": {"images": len(data), "classes": len(data.classes), "resolution": data.resolution},
+        "parameters": {name: parameters(state.nets[name]) for name in recipe.networks},
+        "memory_bytes": _peak(device),
+        "images_per_second": round(rate, 1),
+        "images": total,
+        "estimated_seconds": round(total / rate),
+    }
+
+
+def _peak(device: torch.device) -> int:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

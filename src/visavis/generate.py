@@ -1,0 +1,178 @@
+"""Use what was trained: sample, interpolate, compare.  Needs a snapshot; no objective, recipe or trainer."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from visavis.core import Shape, mix
+from visavis.data.decode import to_rgb, to_square
+from visavis.data.pixels import to_float, to_uint8
+from visavis.errors import UserError, unknown
+from visavis.networks import PairCritic
+from visavis.snapshot import Description, find_snapshot, load_snapshot
+
+Pixels = NDArray[np.uint8]
+Picture = Image.Image | Path | str
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a critic says of two images: a ``similarity``, or a ``margin`` (above 0: the first looks more real)."""
+
+    kind: str
+    value: float
+
+
+def latents(seed: int, first: int, n: int, z_dim: int) -> Tensor:
+    """``[n, z_dim]``: image i of a seed has a generator of its own, so it depends on no batch."""
+    rows = [
+        torch.randn(z_dim, generator=torch.Generator().manual_seed(mix(seed, i)))
+        for i in range(first, first + n)
+    ]
+    return torch.stack(rows)
+
+
+class Model:
+    """A trained generator, and its critic where the snapshot has one."""
+
+    def __init__(
+        self, networks: dict[str, nn.Module], description: Description, device: torch.device | str = "cpu"
+    ) -> None:
+        self.networks = {name: net.to(device).eval() for name, net in networks.items()}
+        self.description = description
+        self.device = torch.device(device)
+
+    @property
+    def shape(self) -> Shape:
+        """What one image is."""
+        return self.description.shape
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes of the training data."""
+        return self.description.classes
+
+    def sample(self, n: int = 16, label: str | None = None, seed: int = 0) -> list[Image.Image]:
+        """``n`` pictures; image i of a seed is the same whatever ``n`` is.  ``label``: a class, if conditional."""
+        return pictures(self.pixels(n, label, seed))
+
+    def pixels(self, n: int, label: str | None = None, seed: int = 0) -> Pixels:
+        """Like :meth:`sample`, as uint8 ``[n, H, W, C]``."""
+        chunks = [
+            self.render(latents(seed, first, count, self._z_dim), self.labels(first, count, label))
+            for first, count in _chunks(n)
+        ]
+        return np.concatenate(chunks)
+
+    def seeds(self, seeds: Sequence[int], label: str | None = None) -> Pixels:
+        """The first image of each seed, uint8 ``[len(seeds), H, W, C]``."""
+        z = torch.cat([latents(seed, 0, 1, self._z_dim) for seed in seeds])
+        return self.render(z, self.labels(0, len(seeds), label))
+
+    def interpolate(
+        self, rows: int = 4, steps: int = 8, label: str | None = None, seed: int = 0, linear: bool = False
+    ) -> Pixels:
+        """``rows`` walks of ``steps`` images between two latents each, uint8 ``[rows · steps, H, W, C]``.
+
+        Spherical unless ``linear`` (White 2016): a straight line leaves the shell on which Gaussian latents lie.
+        """
+        ends = latents(seed, 0, 2 * rows, self._z_dim)
+        t = torch.linspace(0, 1, steps)[:, None]
+        walks = [lerp(a, b, t) if linear else slerp(a, b, t) for a, b in zip(ends[::2], ends[1::2], strict=True)]
+        labels = self.labels(0, rows, label)
+        return self.render(torch.cat(walks), None if labels is None else labels.repeat_interleave(steps))
+
+    def compare(self, a: Picture, b: Picture, label: str | None = None) -> Comparison:
+        """What the critic says of two pictures (resized to its resolution).
+
+        A concat head is made symmetric by the mean of both orders.  Raises :class:`UserError` if the snapshot has
+        no critic, or one that looks at single images only.
+        """
+        critic = self.networks.get("D")
+        if not isinstance(critic, PairCritic):
+            raise UserError("this snapshot holds no critic, so it cannot compare")
+        if self.description.networks["D"]["head"] == "single":
+            raise UserError("this run's critic looks at one image at a time; compare needs a pairwise recipe")
+        both = torch.stack([self._picture(a), self._picture(b)]).to(self.device)
+        labels = self.labels(0, 1, label)
+        with torch.no_grad():
+            embedded = critic.embed(both, None if labels is None else labels.repeat(2))
+            score, reverse = critic.score(embedded[:1], embedded[1:]), critic.score(embedded[1:], embedded[:1])
+        if critic.head.antisymmetric:
+            return Comparison("margin", score.item())
+        return Comparison("similarity", ((score + reverse) / 2).item())
+
+    def render(self, z: Tensor, labels: Tensor | None = None) -> Pixels:
+        """``z: [N, z_dim]`` -> uint8 ``[N, H, W, C]``."""
+        made = []
+        for first, count in _chunks(len(z)):
+            part = slice(first, first + count)
+            given = None if labels is None else labels[part].to(self.device)
+            with torch.no_grad():
+                x = self.networks["G"](z[part].to(self.device), given)
+            made.append(to_uint8(x).permute(0, 2, 3, 1).cpu().numpy())
+        return np.concatenate(made)
+
+    def labels(self, first: int, n: int, label: str | None) -> Tensor | None:
+        """``[n]`` class indices: of ``label``, or of all classes in turn; None if unconditional."""
+        if not self.description.conditional:
+            if label is not None:
+                raise UserError(f"this run is unconditional, so it takes no label '{label}'; leave --label out")
+            return None
+        if label is None:
+            return torch.arange(first, first + n) % len(self.classes)
+        if label not in self.classes:
+            raise unknown("label", label, self.classes)
+        return torch.full((n,), self.classes.index(label))
+
+    @property
+    def _z_dim(self) -> int:
+        z_dim: Any = self.networks["G"].z_dim
+        return int(z_dim)
+
+    def _picture(self, given: Picture) -> Tensor:
+        channels, resolution = self.shape
+        if isinstance(given, Image.Image):
+            image = given
+        else:
+            try:
+                image = Image.open(given)
+            except OSError as error:
+                raise UserError(f"'{given}' is no picture that can be read: {error}") from None
+        square = to_square(to_rgb(image), resolution)
+        pixels = np.asarray(square.convert("L") if channels == 1 else square)
+        return to_float(torch.from_numpy(pixels.copy()).reshape(resolution, resolution, channels).permute(2, 0, 1))
+
+
+def load(run: str | Path, device: str = "cpu") -> Model:
+    """The newest snapshot of a run, or the snapshot file given, ready to use."""
+    return Model(*load_snapshot(find_snapshot(Path(run))), device=device)
+
+
+def pictures(pixels: Pixels) -> list[Image.Image]:
+    """uint8 ``[N, H, W, C]`` -> N pictures."""
+    return [Image.fromarray(image[..., 0] if image.shape[2] == 1 else image) for image in pixels]
+
+
+def lerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+    """The straight line from ``a`` (t = 0) to ``b`` (t = 1)."""
+    return a + t * (b - a)
+
+
+def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+    """Along the great circle from ``a`` to ``b``, the length interpolated too."""
+    angle = torch.arccos(torch.dot(a / a.norm(), b / b.norm()).clamp(-1 + 1e-6, 1 - 1e-6))
+    weight_a, weight_b = torch.sin((1 - t) * angle) / torch.sin(angle), torch.sin(t * angle) / torch.sin(angle)
+    return weight_a * a + weight_b * b
+
+
+def _chunks(n: int) -> Iterator[tuple[int, int]]:
+    return ((first, min(BATCH, n - first)) for first in range(0, n, BATCH))

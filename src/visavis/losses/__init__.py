@@ -1,0 +1,1 @@
+"""Pure functions of tensors: adversarial losses, losses on pairs, gradient penalties."""

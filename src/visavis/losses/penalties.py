@@ -1,0 +1,21 @@
+"""Gradient penalties on a critic."""
+
+import torch
+from torch import Tensor
+
+
+def squared_gradients(scores: Tensor, *images: Tensor) -> tuple[Tensor, ...]:
+    """‖d sum(scores) / d image‖² over all of an image's values: ``[N]`` for each ``[N, C, H, W]`` given.
+
+    ``scores`` is whatever the critic says of the images; summing it keeps images apart as long as no image's
+    score depends on another image, or takes the sum over partners where it does.  One call serves R1 and R2:
+    R1 (Mescheder et al. 2018, eq. 9) is the mean over real images, R2 over generated ones.
+    The result can be differentiated again.
+    """
+    gradients = torch.autograd.grad(scores.sum(), images, create_graph=True)
+    return tuple(g.float().square().sum(dim=(1, 2, 3)) for g in gradients)
+
+
+def one_centred(gradient_squares: Tensor) -> Tensor:
+    """E (‖gradient‖ - 1)², from squared norms ``[N]`` (Gulrajani et al. 2017, eq. 3)."""
+    return (gradient_squares.clamp_min(1e-12).sqrt() - 1).square().mean()

@@ -1,0 +1,34 @@
+"""Metrics: what images are worth, as numbers.  The table imports a metric when it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Scores = dict[str, float | int]
+
+
+def stacked_modes(images: Tensor) -> Scores:
+    """Modes of stacked digits, uint8 ``[N, 8, 8, 3]``, read by ``digitsr``."""
+    from visavis.metrics import modes
+    from visavis.networks.classifier import load_digit_classifier
+
+    return modes.stacked_modes(images, load_digit_classifier().to(images.device)).scores()
+
+
+def digit_modes(images: Tensor) -> Scores:
+    """Modes of single digits, uint8 ``[N, 8, 8, 1]``, read by ``digitsr``."""
+    from visavis.metrics import modes
+    from visavis.networks.classifier import load_digit_classifier
+
+    return modes.digit_modes(images, load_digit_classifier().to(images.device)).scores()
+
+
+METRICS: dict[str, Callable[[Tensor], Scores]] = {
+    "stacked-modes": stacked_modes,
+    "digit-modes": digit_modes,
+}
+"""Name -> function of uint8 images ``[N, H, W, C]``, giving named numbers."""

@@ -1,0 +1,136 @@
+"""``digitsr``: the small residual classifier of 8x8 digits that judges generated ones, its weights shipped.
+
+Trained by this project (``python benchmarks/train_digit_classifier.py``) on the training split of the digits
+only.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import PositiveInt
+from safetensors.torch import load, save
+from torch import Tensor, nn
+from torch.nn.functional import relu
+
+from visavis.core import Config
+from visavis.errors import UserError
+
+DIGITSR = Path(__file__).parent / "weights" / "digitsr.safetensors"
+DIGITSR_SHA256 = "516b03f392cbc0cda131fc934a85db7d8c8aaf1dea7ed884ecbdacdf3fe41ebc"
+"""The content hash of the shipped file; numbers made with other weights are other numbers."""
+
+Record = dict[str, str | int | float]
+
+
+class DigitClassifierConfig(Config):
+    """Widths of :class:`DigitClassifier`: ``width`` channels at 8x8, ``features`` at 4x4 and when pooled."""
+
+    width: PositiveInt = 32
+    features: PositiveInt = 64
+    classes: PositiveInt = 10
+
+
+class ResidualBlock(nn.Module):
+    """``[N, inputs, H, W] -> [N, outputs, H/stride, W/stride]``: two 3x3 convolutions beside a shortcut.
+
+    Source: He et al. 2016, "Deep residual learning for image recognition", figure 3.
+    """
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.norm1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(outputs)
+        same = inputs == outputs and stride == 1
+        self.shortcut = nn.Identity() if same else nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[N, inputs, H, W] -> [N, outputs, H/stride, W/stride]``, not negative."""
+        h = relu(self.norm1(self.conv1(x)))
+        out: Tensor = relu(self.norm2(self.conv2(h)) + self.shortcut(x))
+        return out
+
+
+class DigitClassifier(nn.Module):
+    """A residual network that reads one grey digit, ``[N, 1, 8, 8]`` in [-1, 1]."""
+
+    def __init__(self, config: DigitClassifierConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or DigitClassifierConfig()
+        width, features = self.config.width, self.config.features
+        self.body = nn.Sequential(
+            nn.Conv2d(1, width, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            ResidualBlock(width, width),  # [N, width, 8, 8]
+            ResidualBlock(width, features, stride=2),  # [N, features, 4, 4]
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+        )
+        self.head = nn.Linear(features, self.config.classes)
+
+    def features(self, x: Tensor) -> Tensor:
+        """``[N, 1, 8, 8] -> [N, features]``: means over the image of the last layer, not negative."""
+        out: Tensor = self.body(x)
+        return out
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[N, 1, 8, 8] -> logits [N, classes]``."""
+        logits: Tensor = self.head(self.features(x))
+        return logits
+
+
+def save_digit_classifier(classifier: DigitClassifier, record: Record, path: Path) -> str:
+    """Write weights, configuration and training record to ``path``; returns the file's SHA-256.
+
+    The same weights and record give the same bytes: the metadata is one key, since safetensors keeps no
+    order.
+    """
+    told = json.dumps({"config": classifier.config.model_dump(), "record": record}, sort_keys=True)
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in classifier.state_dict().items()}
+    content = save(tensors, metadata={"visavis": told})
+    beside = path.with_suffix(".partial")
+    beside.write_bytes(content)
+    beside.replace(path)
+    return hashlib.sha256(content).hexdigest()
+
+
+def load_digit_classifier(path: Path = DIGITSR, sha256: str = DIGITSR_SHA256) -> DigitClassifier:
+    """The trained classifier on the CPU, in evaluation mode, without gradients of its weights.
+
+    Raises :class:`UserError` when the file is missing or its content is not the one that ``sha256`` names.
+    """
+    content = _verified(path, sha256)
+    classifier = DigitClassifier(DigitClassifierConfig(**_metadata(content)["config"]))
+    classifier.load_state_dict(load(content))
+    return classifier.eval().requires_grad_(False)
+
+
+def digit_classifier_record(path: Path = DIGITSR, sha256: str = DIGITSR_SHA256) -> Record:
+    """What a number made with the classifier has to state: its name, held-out accuracy, training and hash."""
+    return {**_metadata(_verified(path, sha256))["record"], "sha256": sha256}
+
+
+def _verified(path: Path, sha256: str) -> bytes:
+    """The file's bytes, once their hash is the expected one."""
+    mend = "reinstall visavis, or train it with benchmarks/train_digit_classifier.py"
+    if not path.is_file():
+        raise UserError(f"no classifier weights at '{path}'; {mend}")
+    content = path.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise UserError(
+            f"classifier weights '{path}' have SHA-256 {found[:12]}…, expected {sha256[:12]}…: "
+            f"corrupt or others; {mend}"
+        )
+    return content
+
+
+def _metadata(content: bytes) -> dict[str, Any]:
+    """``config`` and ``record`` from the header of a safetensors file: eight bytes of length, then JSON."""
+    length = int.from_bytes(content[:8], "little")
+    told: dict[str, Any] = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["visavis"])
+    return told

@@ -1,0 +1,110 @@
+"""Layers that are the same on one process and on many, and initialisations."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d
+
+from visavis import parallel
+
+
+class BatchNorm2d(nn.BatchNorm2d):
+    """Batch normalisation whose moments are averaged over all processes, differentiably (also on CPU)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``x: [N, C, H, W]`` -> the same shape."""
+        if not (self.training and parallel.active()):
+            return super().forward(x)
+        wide = x.float()
+        mean = parallel.mean(wide.mean(dim=(0, 2, 3)))
+        centred = wide - mean[:, None, None]
+        var = parallel.mean(centred.square().mean(dim=(0, 2, 3)))
+        with torch.no_grad():
+            assert self.running_mean is not None and self.running_var is not None
+            assert self.num_batches_tracked is not None and self.momentum is not None
+            count = x.numel() // x.shape[1] * parallel.world_size()
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(var * count / (count - 1), self.momentum)
+            self.num_batches_tracked.add_(1)
+        scale = (self.weight * (var + self.eps).rsqrt())[:, None, None]
+        return (centred * scale + self.bias[:, None, None]).to(x.dtype)
+
+
+class Dropout(nn.Module):
+    """Dropout whose mask depends on an item's index in the global batch, not on the number of processes."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``x: [N, …]`` -> the same shape."""
+        if not self.training or self.p == 0:
+            return x
+        keep = parallel.rand(*x.shape, device=x.device) >= self.p
+        return x * keep / (1 - self.p)
+
+
+class Blur(nn.Module):
+    """The antialiasing filter [1, 2, 1] in both directions; ``up`` doubles and ``down`` halves the resolution.
+
+    Zhang 2019, "Making convolutional networks shift-invariant again".
+    """
+
+    kernel: Tensor
+
+    def __init__(self, mode: str) -> None:
+        super().__init__()
+        line = torch.tensor([1.0, 2.0, 1.0])
+        square = torch.outer(line, line)
+        self.up = mode == "up"
+        self.register_buffer("kernel", square / square.sum() * (4 if self.up else 1), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[N, C, H, W]`` -> ``[N, C, 2H, 2W]`` or ``[N, C, H/2, W/2]``."""
+        channels = x.shape[1]
+        weight = self.kernel.to(x.dtype).expand(channels, 1, 3, 3)
+        if self.up:
+            return nn.functional.conv_transpose2d(
+                x, weight, stride=2, padding=1, output_padding=1, groups=channels
+            )
+        return conv2d(x, weight, stride=2, padding=1, groups=channels)
+
+
+class Resample(nn.Module):
+    """Change the resolution by two without a filter of its own: nearest neighbour up, the mean of 2×2 down.
+
+    The cheapest pair of transposes on a CPU; :class:`Blur` is the antialiased one.
+    """
+
+    def __init__(self, mode: str) -> None:
+        super().__init__()
+        self.up = mode == "up"
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[N, C, H, W]`` -> ``[N, C, 2H, 2W]`` or ``[N, C, H/2, W/2]``."""
+        if self.up:
+            return nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")
+        return nn.functional.avg_pool2d(x, 2)
+
+
+RESAMPLERS: dict[str, type[Blur] | type[Resample]] = {"blur": Blur, "box": Resample}
+
+
+def init_dcgan(module: nn.Module) -> None:
+    """Convolutions N(0, 0.02), BatchNorm N(1, 0.02) with bias 0 (Radford et al. 2016); other layers keep theirs."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(layer.weight, 0.0, 0.02)
+        elif isinstance(layer, nn.BatchNorm2d):
+            nn.init.normal_(layer.weight, 1.0, 0.02)
+            nn.init.zeros_(layer.bias)
+
+
+def init_fan_in(layer: nn.Conv2d | nn.Linear, gain: float = 1.0) -> None:
+    """Weights N(0, gain / √fan_in), bias 0."""
+    fan_in = layer.weight[0].numel()
+    nn.init.normal_(layer.weight, 0.0, gain / math.sqrt(fan_in))
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)

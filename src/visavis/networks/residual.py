@@ -1,0 +1,161 @@
+"""Residual generator and critic branch without normalisation, mirrored, after R3GAN (Huang et al. 2024, section 3).
+
+Stages from 4×4 (or ``base``) upward, each of ``blocks`` residual blocks; biases only in the activations; the last
+convolution of each block starts at zero, so that the network starts shallow.
+"""
+
+from typing import Literal
+
+import torch
+from pydantic import PositiveInt
+from torch import Tensor, nn
+
+from visavis.core import Config, IntTuple, Shape
+from visavis.errors import UserError
+from visavis.networks.layers import RESAMPLERS, init_fan_in
+
+SLOPE = 0.2
+ACTIVATION_GAIN = (2 / (1 + SLOPE**2)) ** 0.5
+
+
+class _Residual(Config):
+    """What generator and branch share.  ``widths``: channels per stage, from the coarsest (``base``) to the finest.
+
+    ``block``: "basic" is two 3×3 convolutions; "inverted" is 1×1 up by ``expansion``, 3×3 in groups of
+    ``group_width`` channels, 1×1 down (R3GAN's).  ``resample``: "blur" is the [1, 2, 1] filter, "box" the cheap one.
+    """
+
+    kind: Literal["residual"] = "residual"
+    widths: IntTuple = (64, 64)
+    blocks: PositiveInt = 1
+    base: PositiveInt = 4
+    block: Literal["basic", "inverted"] = "basic"
+    expansion: PositiveInt = 2
+    group_width: PositiveInt = 16
+    resample: Literal["blur", "box"] = "blur"
+
+    def check(self, shape: Shape) -> None:
+        """Refuse a resolution that the stages do not reach."""
+        reached = self.base * 2 ** (len(self.widths) - 1)
+        if shape.resolution != reached:
+            raise UserError(
+                f"resolution {shape.resolution} does not fit {len(self.widths)} stages from {self.base}×{self.base}, "
+                f"which make {reached}; give --data.resolution {reached}, or as many widths as stages"
+            )
+
+    def make_block(self, width: int) -> "ResidualBlock":
+        """One block at ``width`` channels."""
+        gain = ACTIVATION_GAIN * (len(self.widths) * self.blocks) ** -0.25
+        if self.block == "basic":
+            convs = [nn.Conv2d(width, width, 3, 1, 1), nn.Conv2d(width, width, 3, 1, 1, bias=False)]
+        else:
+            wide = width * self.expansion
+            groups = max(wide // self.group_width, 1)
+            convs = [
+                nn.Conv2d(width, wide, 1),
+                nn.Conv2d(wide, wide, 3, 1, 1, groups=groups),
+                nn.Conv2d(wide, width, 1, bias=False),
+            ]
+        return ResidualBlock(convs, gain)
+
+
+class ResidualBlock(nn.Module):
+    """x + conv(act(… conv(x))); an activation follows every convolution but the last, which starts at zero."""
+
+    def __init__(self, convs: list[nn.Conv2d], gain: float) -> None:
+        super().__init__()
+        for conv in convs[:-1]:
+            init_fan_in(conv, gain)
+        nn.init.zeros_(convs[-1].weight)
+        layers: list[nn.Module] = []
+        for conv in convs[:-1]:
+            layers += [conv, nn.LeakyReLU(SLOPE)]
+        self.layers = nn.Sequential(*layers, convs[-1])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[N, C, H, W]`` -> the same shape."""
+        y: Tensor = self.layers(x)
+        return x + y
+
+
+def _transition(width_in: int, width_out: int, mode: str, resample: str) -> nn.Module:
+    """Change resolution by two, and the width by a 1×1 convolution, on the coarse side where it is cheaper."""
+    filter_ = RESAMPLERS[resample](mode)
+    if width_in == width_out:
+        return filter_
+    conv = nn.Conv2d(width_in, width_out, 1, bias=False)
+    init_fan_in(conv)
+    return nn.Sequential(conv, filter_) if mode == "up" else nn.Sequential(filter_, conv)
+
+
+class ResidualGenerator(_Residual):
+    """A learned base times a linear map of z (and of a class embedding), residual stages upward, 1×1 to RGB."""
+
+    z_dim: PositiveInt = 64
+    class_dim: PositiveInt = 16
+
+    def build(self, shape: Shape, classes: int) -> nn.Module:
+        """The network; class-conditional where ``classes`` is above 0."""
+        self.check(shape)
+        return ResidualG(self, shape, classes)
+
+
+class ResidualG(nn.Module):
+    """``z: [N, z_dim]``, labels ``[N]`` -> ``[N, C, R, R]``, unbounded around [-1, 1]."""
+
+    def __init__(self, config: ResidualGenerator, shape: Shape, classes: int) -> None:
+        super().__init__()
+        self.z_dim = config.z_dim
+        first, last = config.widths[0], config.widths[-1]
+        self.classes = nn.Embedding(classes, config.class_dim) if classes else None
+        self.base = nn.Parameter(torch.randn(first, config.base, config.base))
+        self.mapping = nn.Linear(config.z_dim + (config.class_dim if classes else 0), first, bias=False)
+        init_fan_in(self.mapping)
+        stages: list[nn.Module] = []
+        previous = first
+        for index, width in enumerate(config.widths):
+            if index:
+                stages.append(_transition(previous, width, "up", config.resample))
+            stages += [config.make_block(width) for _ in range(config.blocks)]
+            previous = width
+        self.stages = nn.Sequential(*stages)
+        self.to_rgb = nn.Conv2d(last, shape.channels, 1)
+        init_fan_in(self.to_rgb)
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Latents (and labels) to images."""
+        if self.classes is not None:
+            if labels is None:
+                raise UserError("this generator is conditional: it needs labels")
+            z = torch.cat([z, self.classes(labels)], dim=1)
+        x = self.base * self.mapping(z)[:, :, None, None]
+        rgb: Tensor = self.to_rgb(self.stages(x))
+        return rgb
+
+
+class ResidualBranch(_Residual):
+    """1×1 from RGB, residual stages downward, a depthwise convolution over the base, Linear to ``features``.
+
+    ``widths`` go from the coarsest stage to the finest, as in the generator.
+    """
+
+    features: PositiveInt = 64
+
+    def build(self, shape: Shape, classes: int) -> tuple[nn.Module, int]:
+        """The branch ``[N, C, R, R] -> [N, features]`` and the width of its features."""
+        self.check(shape)
+        widths = self.widths[::-1]
+        from_rgb = nn.Conv2d(shape.channels, widths[0], 1)
+        init_fan_in(from_rgb)
+        layers: list[nn.Module] = [from_rgb]
+        previous = widths[0]
+        for index, width in enumerate(widths):
+            if index:
+                layers.append(_transition(previous, width, "down", self.resample))
+            layers += [self.make_block(width) for _ in range(self.blocks)]
+            previous = width
+        pool = nn.Conv2d(previous, previous, self.base, groups=previous, bias=False)
+        init_fan_in(pool)
+        linear = nn.Linear(previous, self.features, bias=False)
+        init_fan_in(linear)
+        return nn.Sequential(*layers, pool, nn.Flatten(), linear), self.features

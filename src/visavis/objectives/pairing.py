@@ -1,0 +1,52 @@
+"""Which images meet which, and the scores of the pairs."""
+
+from typing import Annotated
+
+import torch
+from pydantic import AfterValidator
+from torch import Tensor
+
+from visavis import parallel
+from visavis.networks.critic import PairCritic
+
+FORMS = "elementwise, roll-k (k a whole number, as in roll-4), all"
+
+
+def _check(pairing: str) -> str:
+    kind, _, count = pairing.partition("-")
+    if pairing in ("elementwise", "all") or (kind == "roll" and count.isdigit() and int(count) > 0):
+        return pairing
+    raise ValueError(f"unknown pairing '{pairing}' (allowed: {FORMS})")
+
+
+Pairing = Annotated[str, AfterValidator(_check)]
+
+
+def partner_shifts(pairing: str, total: int, same: bool) -> range:
+    """Image i meets the images i + s of a global batch of ``total``, for these s.
+
+    ``same``: the partners are the anchors themselves, so that 0 (an image with itself) is left out.
+    """
+    first = 1 if same else 0
+    if pairing == "all":
+        return range(first, total)
+    count = 1 if pairing == "elementwise" else int(pairing.partition("-")[2])
+    return range(first, min(first + count, total))
+
+
+def pair_scores(
+    critic: PairCritic, anchors: Tensor, partners: Tensor, pairing: str, same: bool = False
+) -> Tensor:
+    """Scores ``[N, K]`` of this process's N anchors, each with its K partners from the global batch.
+
+    ``anchors, partners: [N, …]`` are embeddings, so the branch has run once per image whatever K is.
+    Column sums are complete over all processes, so each partner, too, meets K anchors.
+    """
+    total = len(partners) * parallel.world_size()
+    shifts = partner_shifts(pairing, total, same)
+    if shifts == range(1):
+        return critic.score(anchors, partners)[:, None]
+    everyone = parallel.gather(partners)
+    here = torch.arange(total, device=anchors.device)[parallel.local(total)]
+    index = (here[:, None] + torch.tensor(list(shifts), device=anchors.device)) % total
+    return critic.score(anchors[:, None], everyone[index])

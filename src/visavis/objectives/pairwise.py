@@ -1,0 +1,158 @@
+"""The pair game: a critic that compares two images, and a generator that plays against the comparison.
+
+Three kinds of pairs: like (real, real'), unlike (real, fake), fakes (fake, fake').  With a *similarity* head D
+raises the scores of like pairs (and of fakes) and lowers those of unlike ones; G raises unlike and lowers fakes.
+With the *difference* head the score of (real, fake) says by how much the real one looks more real: D raises it,
+G lowers it, and no other kind of pair means anything.
+"""
+
+from functools import partial
+from typing import Literal
+
+import torch
+from pydantic import model_validator
+from torch import Tensor
+
+from visavis import parallel
+from visavis.core import Batch, Images, Names, Nets, Phase, Scalars, Value, value_at
+from visavis.errors import unknown
+from visavis.losses.pairwise import PAIR_LOSSES, PairLoss, bce
+from visavis.objectives.adversarial import Adversarial, critic_of, generate, part_of, watched
+from visavis.objectives.pairing import Pairing, pair_scores
+
+KINDS = ("like", "unlike", "fakes")
+
+
+class Handoff:
+    """Embeddings that G's phases of one step share: D stands still between them, and the real images are the same."""
+
+    def __init__(self) -> None:
+        self.batch: Batch | None = None
+        self.embedded: Tensor | None = None
+
+
+class Pairwise(Adversarial):
+    """Fields of the pair game.
+
+    ``kinds``: the kinds of pairs (unlike is always one).  ``pairing``: which partners each image meets.
+    ``like_partner``: like pairs are made within the batch ("roll", no further pass) or with other real images
+    ("fresh").  ``smoothing``: D's targets are 1 - s and s (loss "bce" only).  ``terms``: D's "bce" terms are added
+    or averaged.  ``fresh_reals``: G's phases see real images that D has not seen in this step.
+    """
+
+    kind: Literal["pairwise"] = "pairwise"
+    loss: Literal["bce", "relativistic", "hinge", "margin", "wasserstein", "infonce"] = "relativistic"
+    kinds: Names = ("unlike",)
+    pairing: Pairing = "elementwise"
+    like_partner: Literal["roll", "fresh"] = "roll"
+    smoothing: Value = 0.0
+    terms: Literal["sum", "mean"] = "mean"
+    fresh_reals: bool = False
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Pairwise":
+        for kind in self.kinds:
+            if kind not in KINDS:
+                raise unknown("kind of pairs", kind, KINDS)
+        if "unlike" not in self.kinds:
+            raise ValueError(f"kinds {', '.join(self.kinds)} lack 'unlike', which the game needs")
+        if self.loss != "bce" and self.smoothing != 0:
+            raise ValueError(f"smoothing is for the loss 'bce', not for '{self.loss}'")
+        return self
+
+    @property
+    def parts_per_d_step(self) -> int:
+        """Real batches that one D step takes."""
+        return 2 if "like" in self.kinds and self.like_partner == "fresh" else 1
+
+    @property
+    def real_batches(self) -> int:
+        """Those of all D steps, and one more for G if it sees fresh ones."""
+        return self.d_steps * self.parts_per_d_step + int(self.fresh_reals)
+
+    def phases(self) -> tuple[Phase, ...]:
+        """D steps, then G steps."""
+        g_loss = partial(self.g_loss, handoff=Handoff())
+        return (*self.d_phases(self.d_loss), *[Phase(("G",), g_loss)] * self.g_steps)
+
+    def pair_loss(self, images: int, smooth: bool) -> PairLoss:
+        """The loss ``(up, down) -> scalar``; only D's targets are smoothed."""
+        if self.loss != "bce":
+            return PAIR_LOSSES[self.loss]
+        return partial(bce, smoothing=value_at(self.smoothing, images) if smooth else 0.0)
+
+    def d_loss(
+        self, nets: Nets, batch: Batch, images: int, index: int, penalise: bool
+    ) -> tuple[Tensor, Scalars]:
+        """Tell unlike pairs from the others."""
+        critic = critic_of(nets)
+        parts = [
+            part_of(batch, index * self.parts_per_d_step + i, self.real_batches)
+            for i in range(self.parts_per_d_step)
+        ]
+        with torch.no_grad():
+            fake = generate(nets, parts[0])
+        real = parts[0]
+        if penalise:
+            real, fake = watched(real), watched(fake)
+        view = self.augmentation(real, images, shared=self.pairing != "elementwise")
+        embedded = self.embed(critic, [real, fake, *parts[1:]], view)
+        on_real, on_fake = embedded[:2]
+        unlike = pair_scores(critic, on_real, on_fake, self.pairing)
+        scores = {"unlike": unlike}
+        if "like" in self.kinds:
+            same = len(embedded) == 2
+            scores["like"] = pair_scores(critic, on_real, embedded[-1 if not same else 0], self.pairing, same)
+        if "fakes" in self.kinds:
+            scores["fakes"] = pair_scores(critic, on_fake, on_fake, self.pairing, same=True)
+        loss = self._d_total(critic.head.antisymmetric, scores, images)
+        scalars = {"loss/D": loss, **_summary(critic.head.antisymmetric, scores, self.loss in ("bce", "hinge"))}
+        if penalise:
+            extra, named = self.penalty(unlike.mean(1), real.x, fake.x, images)
+            loss, scalars = loss + extra, scalars | named
+        return loss, scalars
+
+    def _d_total(self, antisymmetric: bool, scores: dict[str, Tensor], images: int) -> Tensor:
+        loss = self.pair_loss(images, smooth=True)
+        if antisymmetric:
+            return loss(scores["unlike"], None)
+        up = [scores[kind] for kind in ("like", "fakes") if kind in scores]
+        total = loss(torch.cat(up, 1) if up else None, scores["unlike"])
+        return total / 2 if self.loss == "bce" and self.terms == "mean" and up else total
+
+    def g_loss(self, nets: Nets, batch: Batch, images: int, handoff: Handoff) -> tuple[Tensor, Scalars]:
+        """Make unlike pairs look like the others."""
+        critic = critic_of(nets)
+        real = part_of(batch, self.real_batches - 1 if self.fresh_reals else 0, self.real_batches)
+        fake = generate(nets, real)
+        view = self.augmentation(fake, images, shared=self.pairing != "elementwise")
+        on_real = self._embed_real(nets, batch, real, view(real.x), handoff)
+        on_fake = critic.embed(view(fake.x), fake.y)
+        unlike = pair_scores(critic, on_real, on_fake, self.pairing)
+        fakes = pair_scores(critic, on_fake, on_fake, self.pairing, same=True) if "fakes" in self.kinds else None
+        pair_loss = self.pair_loss(images, smooth=False)
+        loss = pair_loss(None, unlike) if critic.head.antisymmetric else pair_loss(unlike, fakes)
+        return loss, {"loss/G": loss}
+
+    def _embed_real(self, nets: Nets, batch: Batch, real: Images, x: Tensor, handoff: Handoff) -> Tensor:
+        if handoff.batch is batch and not self.augment.policy and handoff.embedded is not None:
+            return handoff.embedded
+        with torch.no_grad():
+            handoff.embedded = critic_of(nets).embed(x, real.y)
+        handoff.batch = batch
+        return handoff.embedded
+
+
+def _summary(antisymmetric: bool, scores: dict[str, Tensor], calibrated: bool) -> Scalars:
+    """Mean scores, and how often D is right; an uncalibrated similarity is cut half-way between the kinds' means."""
+    found = {f"score/{kind}": s.mean() for kind, s in scores.items()}
+    unlike = scores["unlike"]
+    if antisymmetric:
+        return found | {"accuracy/unlike": (unlike > 0).float().mean()}
+    if "like" not in scores:
+        return found | {"accuracy/unlike": (unlike < 0).float().mean()}
+    cut = torch.zeros(()) if calibrated else parallel.mean((scores["like"].mean() + unlike.mean()).detach() / 2)
+    return found | {
+        "accuracy/like": (scores["like"] > cut).float().mean(),
+        "accuracy/unlike": (unlike < cut).float().mean(),
+    }

@@ -1,0 +1,177 @@
+"""One process or many: random draws, averages and gathers that make N processes the same run as one.
+
+Every process seeds torch's generator alike at each phase, draws for the *global* batch and keeps its own slice,
+so a draw depends on (seed, step, phase, index in the global batch) and never on the number of processes.
+With one process everything here is the identity.
+"""
+
+import os
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import Any, TypeVar, cast
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+T = TypeVar("T")
+
+
+def active() -> bool:
+    """Whether several processes train together."""
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+
+
+def world_size() -> int:
+    """How many processes train together."""
+    return dist.get_world_size() if active() else 1
+
+
+def rank() -> int:
+    """This process's number; 0 writes the files."""
+    return dist.get_rank() if active() else 0
+
+
+def leads() -> bool:
+    """Whether this process prints results (before the group is joined, while it lasts, and after)."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def launched() -> bool:
+    """Whether torchrun started this process."""
+    return "RANK" in os.environ and "WORLD_SIZE" in os.environ
+
+
+def start(device: torch.device, timeout: timedelta = timedelta(minutes=2)) -> torch.device:
+    """Join the processes that torchrun started (gloo on CPU, NCCL on CUDA); returns this process's device."""
+    if not launched() or dist.is_initialized():
+        return device
+    if device.type == "cuda":
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+        torch.cuda.set_device(device)
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timeout)
+    return device
+
+
+def stop() -> None:
+    """Leave the group."""
+    if dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def local(total: int) -> slice:
+    """This process's part of ``total`` items; ``total`` is a multiple of the number of processes."""
+    part, rest = divmod(total, world_size())
+    assert rest == 0, f"{total} items do not divide among {world_size()} processes"
+    return slice(rank() * part, (rank() + 1) * part)
+
+
+def _draw(make: Callable[..., Tensor], n: int, shape: tuple[int, ...], device: torch.device | None) -> Tensor:
+    total = n * world_size()
+    return make(total, *shape, device=device)[local(total)]
+
+
+def randn(n: int, *shape: int, device: torch.device | None = None) -> Tensor:
+    """Standard normal draws ``[n, *shape]``: this process's slice of the global batch's."""
+    return _draw(torch.randn, n, shape, device)
+
+
+def rand(n: int, *shape: int, device: torch.device | None = None) -> Tensor:
+    """Uniform draws on [0, 1), ``[n, *shape]``: this process's slice of the global batch's."""
+    return _draw(torch.rand, n, shape, device)
+
+
+class _Sum(torch.autograd.Function):
+    """Sum over processes; its gradient is the sum over processes, so it can be differentiated twice."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        total = x.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        return cast(Tensor, _Sum.apply(grads[0]))
+
+
+class _Gather(torch.autograd.Function):
+    """Concatenate the processes' tensors along dimension 0."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        parts = [torch.empty_like(x, memory_format=torch.contiguous_format) for _ in range(world_size())]
+        dist.all_gather(parts, x.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        return cast(Tensor, _Scatter.apply(grads[0]))
+
+
+class _Scatter(torch.autograd.Function):
+    """Sum over processes, then keep this process's slice: the gradient of :class:`_Gather`."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        total = x.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total[local(len(total))].clone()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        return cast(Tensor, _Gather.apply(grads[0]))
+
+
+def gather(x: Tensor) -> Tensor:
+    """``[n, …]`` of this process -> ``[n · processes, …]`` of all, differentiable (twice)."""
+    return cast(Tensor, _Gather.apply(x)) if active() else x
+
+
+def mean(x: Tensor) -> Tensor:
+    """The average of ``x`` over processes, differentiable (twice)."""
+    return cast(Tensor, _Sum.apply(x)) / world_size() if active() else x
+
+
+@torch.no_grad()
+def average(tensors: Iterable[Tensor]) -> None:
+    """Replace each tensor by its average over processes, in one collective."""
+    if not active():
+        return
+    listed = list(tensors)
+    flat = torch.cat([t.reshape(-1) for t in listed])
+    dist.all_reduce(flat)
+    flat /= world_size()
+    for tensor, part in zip(listed, flat.split([t.numel() for t in listed]), strict=True):
+        tensor.copy_(part.view_as(tensor))
+
+
+def agree(flag: bool, device: torch.device | None = None) -> bool:
+    """Whether any process says yes, so that all of them stop at the same step."""
+    if not active():
+        return flag
+    votes = torch.tensor(float(flag), device=device)
+    dist.all_reduce(votes)
+    return bool(votes.item())
+
+
+def barrier() -> None:
+    """Wait for all processes."""
+    if active():
+        dist.barrier()
+
+
+def from_first(make: Callable[[], T]) -> T:
+    """What ``make()`` gives on process 0, on every process; an exception there is raised everywhere."""
+    if not active():
+        return make()
+    outcome: list[Any] = [None, None]
+    if rank() == 0:
+        try:
+            outcome[0] = make()
+        except Exception as error:
+            outcome[1] = error
+    dist.broadcast_object_list(outcome)
+    if outcome[1] is not None:
+        raise outcome[1]
+    return cast(T, outcome[0])

@@ -1,0 +1,131 @@
+"""The typed recipe: everything that decides a run's numbers, in one frozen value that is stored with the run."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, PositiveInt, ValidationError, model_validator
+
+from visavis.core import Config, Names
+from visavis.data import DataConfig
+from visavis.errors import UserError, unknown
+from visavis.networks import CriticConfig, NetworkConfig
+from visavis.objectives import ObjectiveConfig, Pairwise
+from visavis.train import Adam, Average, Precision, Schedule
+
+
+class Recipe(Config):
+    """What to train, on what, how, and for how long.
+
+    ``networks`` and ``adam`` have the objective's keys (a GAN's are G and D).  ``images``: length of the run, counted
+    in images that D's first phase sees.  ``tick``: images between two rows of the log.  ``snapshot_every``: images
+    between two snapshots with their sample grids, of which the last ``keep_snapshots`` are kept (None: all).
+    ``metrics``: names of ``visavis.metrics.METRICS`` taken of ``metric_samples`` images when training ends.
+    """
+
+    name: str
+    about: str
+    data: DataConfig
+    networks: Mapping[str, NetworkConfig]
+    objective: ObjectiveConfig
+    adam: Mapping[str, Adam]
+    batch_size: PositiveInt = 64
+    images: PositiveInt
+    average: Average = Average()
+    precision: Precision = "fp32"
+    channels_last: bool = False
+    conditional: bool = False
+    seed: int = 0
+    tick: PositiveInt = 2_000
+    snapshot_every: PositiveInt = 50_000
+    keep_snapshots: PositiveInt | None = 3
+    metrics: Names = ()
+    metric_samples: PositiveInt = 26_000
+
+    @model_validator(mode="after")
+    def _head_fits_game(self) -> "Recipe":
+        critic = self.networks.get("D")
+        if isinstance(critic, CriticConfig):
+            pairwise = isinstance(self.objective, Pairwise)
+            if pairwise and critic.head == "single":
+                raise ValueError("the single head ignores one member of the pair; allowed here: the other heads")
+            if not pairwise and critic.head != "single":
+                raise ValueError(f"the objective 'gan' takes --networks.D.head single, not '{critic.head}'")
+            if isinstance(self.objective, Pairwise) and critic.head == "difference":
+                if tuple(self.objective.kinds) != ("unlike",):
+                    raise ValueError(
+                        "the difference head gives meaning to unlike pairs only; give --objective.kinds unlike"
+                    )
+            elif isinstance(self.objective, Pairwise) and "like" not in self.objective.kinds:
+                raise ValueError(f"the {critic.head} head needs like pairs; give --objective.kinds like,unlike")
+        return self
+
+    def schedule(self) -> Schedule:
+        """The part that the loop reads."""
+        return Schedule(
+            batch_size=self.batch_size,
+            tick=self.tick,
+            adam=self.adam,
+            average=self.average,
+            precision=self.precision,
+            seed=self.seed,
+        )
+
+    def identity(self) -> dict[str, Any]:
+        """The fields in which a run and the recipe that resumes it must agree; not how long, nor how often to look."""
+        found = self.model_dump(mode="json")
+        for name in ("images", "about", "keep_snapshots", "metrics", "metric_samples", "snapshot_every"):
+            del found[name]
+        for name in ("source", "stream", "device_bytes", "skip_broken"):  # the data's digest stands for these
+            found["data"].pop(name, None)
+        return found
+
+
+def override(recipe: Recipe, changes: Mapping[str, str]) -> Recipe:
+    """A copy with fields changed, named by dotted paths: ``{"networks.D.head": "concat"}``.
+
+    Raises :class:`UserError` for a path that does not exist and for a value that is not allowed there.
+    """
+    plain = recipe.model_dump(mode="json")
+    for path, text in changes.items():
+        _assign(plain, path, text)
+    return validated(plain)
+
+
+def validated(plain: Mapping[str, Any]) -> Recipe:
+    """A recipe from plain data, its first mistake told in one line."""
+    try:
+        return Recipe.model_validate(plain)
+    except ValidationError as error:
+        raise UserError(_explain(error)) from None
+
+
+def _assign(plain: dict[str, Any], path: str, text: str) -> None:
+    here: Any = plain
+    *parents, last = path.split(".")
+    for index, part in enumerate([*parents, last]):
+        if not isinstance(here, dict) or part not in here:
+            where = ".".join([*parents, last][:index])
+            fields = sorted(f"{where}.{k}" if where else k for k in here) if isinstance(here, dict) else [where]
+            raise unknown("field", path, fields)
+        if index < len(parents):
+            here = here[part]
+    here[last] = _value(text)
+
+
+def _value(text: str) -> Any:
+    """JSON where it is JSON (numbers, true, null, lists, objects), else the text itself."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return {"None": None, "True": True, "False": False}.get(text, text)
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    tags = {"residual", "siamese", "pair", "pairwise", "gan", "float", "Ramp"}
+    path = ".".join(str(part) for part in first["loc"] if str(part) not in tags)
+    message = first["msg"].removeprefix("Value error, ")
+    given = first.get("input")
+    shown = "" if isinstance(given, dict | BaseModel) else f" (given: {given!r})"
+    return f"{path}: {message}{shown}" if path else message

@@ -1,0 +1,148 @@
+"""Two files: the snapshot, to generate with, and the checkpoint, to resume from.  Both safetensors, no pickle."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import TypeAdapter
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from visavis import files
+from visavis.core import Shape
+from visavis.errors import UserError
+from visavis.networks import NetworkConfig
+
+FORMAT = 1
+CHECKPOINT = "checkpoint.safetensors"
+PREVIOUS = "checkpoint-previous.safetensors"
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a snapshot says of itself: enough to rebuild its networks and to use them."""
+
+    networks: Mapping[str, Any]
+    shape: Shape
+    classes: tuple[str, ...]
+    conditional: bool
+    images: int
+    recipe: Mapping[str, Any]
+    version: str
+    task: str = "generate"
+
+    @property
+    def condition_classes(self) -> int:
+        """How many classes the networks know; 0 if they are unconditional."""
+        return len(self.classes) if self.conditional else 0
+
+
+def build(networks: Mapping[str, Any], shape: Shape, classes: int) -> dict[str, nn.Module]:
+    """Networks from their configurations (or from the JSON of these)."""
+    adapter: TypeAdapter[Any] = TypeAdapter(NetworkConfig)
+    return {
+        name: adapter.validate_python(config).build(shape, classes) for name, config in networks.items()
+    }
+
+
+def save_snapshot(path: Path, networks: Mapping[str, nn.Module], description: Description) -> None:
+    """Write the networks' weights with the description in the file's metadata."""
+    tensors = {f"{name}.{key}": value for name, net in networks.items() for key, value in net.state_dict().items()}
+    described = {**vars(description), "format": FORMAT, "shape": list(description.shape)}
+    _save(path, tensors, {"visavis": json.dumps(described, sort_keys=True)})
+
+
+def load_snapshot(path: Path) -> tuple[dict[str, nn.Module], Description]:
+    """The networks (eval mode, frozen) and the description; raises :class:`UserError` for a file that is neither."""
+    tensors, metadata = _load(path)
+    if "visavis" not in metadata:
+        raise UserError(f"'{path}' is no snapshot of visavis; give a run's folder or a file of its snapshots/")
+    described = json.loads(metadata["visavis"])
+    if described.pop("format") != FORMAT:
+        raise UserError(f"'{path}' has another format than this version of visavis reads ({FORMAT})")
+    described["shape"], described["classes"] = Shape(*described["shape"]), tuple(described["classes"])
+    description = Description(**described)
+    networks = build(description.networks, description.shape, description.condition_classes)
+    for name, net in networks.items():
+        prefix = f"{name}."
+        net.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
+        net.eval().requires_grad_(False)
+    return networks, description
+
+
+def snapshot_path(folder: Path, images: int) -> Path:
+    """``snapshots/<12 digits: images seen>.safetensors``."""
+    return folder / "snapshots" / f"{images:012d}.safetensors"
+
+
+def find_snapshot(path: Path) -> Path:
+    """The snapshot that a path means: the file itself, or the newest of a run's."""
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise UserError(f"no run at '{path}'; train one with: visavis train --out {path}")
+    found = sorted((path / "snapshots").glob("*.safetensors"))
+    if not found:
+        raise UserError(f"'{path}' holds no snapshot yet; train on with: visavis train --out {path}")
+    return found[-1]
+
+
+def save_checkpoint(folder: Path, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
+    """Write a complete checkpoint; the one before stays beside it, whatever happens in between."""
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    text = json.dumps(numbers, sort_keys=True)
+    metadata = {"numbers": text, "digest": _digest(plain, text)}
+    current = folder / CHECKPOINT
+    with files.atomic(current) as fresh:
+        fresh.write_bytes(save(plain, metadata))
+        if current.exists():
+            current.replace(folder / PREVIOUS)
+
+
+def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any], list[str]] | None:
+    """The newest sound checkpoint's tensors and numbers, and what was wrong with newer ones; None if there is none.
+
+    Raises :class:`UserError` if there are checkpoints and none is sound.
+    """
+    complaints = []
+    for name in (CHECKPOINT, PREVIOUS):
+        path = folder / name
+        if not path.exists():
+            continue
+        try:
+            tensors, metadata = _load(path)
+            if metadata.get("digest") != _digest(tensors, metadata.get("numbers", "")):
+                raise UserError(f"'{path}' is damaged: its content does not match its digest")
+            return tensors, json.loads(metadata["numbers"]), complaints
+        except UserError as error:
+            complaints.append(str(error))
+    if complaints:
+        raise UserError(f"{'; '.join(complaints)}; --fresh starts over, --init takes a snapshot's weights")
+    return None
+
+
+def _save(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with files.atomic(path) as fresh:
+        fresh.write_bytes(save(plain, metadata))
+
+
+def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        with safe_open(path, "pt") as opened:
+            return {key: opened.get_tensor(key) for key in opened.keys()}, dict(opened.metadata() or {})  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(f"'{path}' cannot be read: {error}") from None
+
+
+def _digest(tensors: Mapping[str, Tensor], text: str) -> str:
+    digest = hashlib.blake2b(text.encode(), digest_size=16)
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
