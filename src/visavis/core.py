@@ -70,8 +70,18 @@ def _one_or_many(value: object) -> object:
     return [value] if isinstance(value, int) else value
 
 
+def _names(value: object) -> object:
+    """Let ``--classes 3``, which reads as a number, name a class too."""
+    listed = _one_or_many(value)
+    return (
+        [str(part) if isinstance(part, int) else part for part in listed]
+        if isinstance(listed, list)
+        else listed
+    )
+
+
 IntTuple = Annotated[tuple[PositiveInt, ...], BeforeValidator(_one_or_many)]
-Names = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 
 
 class Shape(NamedTuple):
@@ -111,7 +121,7 @@ class Phase:
 
 
 class Objective(Protocol):
-    """A game: its phases and the modules (image pools, levels) that a checkpoint must hold beside the networks."""
+    """A game: its phases and what else (image pools, levels) a checkpoint must hold."""
 
     @property
     def averaged(self) -> tuple[str, ...]:

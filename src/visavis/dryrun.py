@@ -7,22 +7,24 @@ from typing import Any
 
 import torch
 
+from visavis.build import build_state, check, check_metrics
 from visavis.data import load_images, make_batches
 from visavis.devices import pick_device
 from visavis.networks import parameters
 from visavis.recipe import Recipe
-from visavis.run import build_state, check
+from visavis.session import Options, total_images
 from visavis.train import train
 
 WARM, TIMED = 2, 5
 
 
-def dry_run(recipe: Recipe, device_name: str, images: int | None) -> dict[str, Any]:
+def dry_run(recipe: Recipe, options: Options) -> dict[str, Any]:
     """Train a few steps in memory; raises what training would raise for the same mistakes."""
-    device = pick_device(device_name)
+    device = pick_device(options.device)
     data = load_images(recipe.data)
     check(recipe, data)
     state = build_state(recipe, data, device)
+    check_metrics(recipe, data)
     batches = make_batches(
         data,
         recipe.batch_size,
@@ -39,7 +41,7 @@ def dry_run(recipe: Recipe, device_name: str, images: int | None) -> dict[str, A
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     rate = TIMED * size / (time.perf_counter() - started)
-    total = images or recipe.images
+    total = total_images(recipe, options, data) or round(rate * (options.seconds or 0))
     return {
         "recipe": recipe.name,
         "data": {"images": len(data), "classes": len(data.classes), "resolution": data.resolution},

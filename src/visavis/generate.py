@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from visavis.core import Shape, mix
-from visavis.data.decode import to_rgb, to_square
+from visavis.data.decode import BrokenImageError, decode, to_rgb, to_square
 from visavis.data.pixels import to_float, to_uint8
 from visavis.errors import UserError, unknown
 from visavis.networks import PairCritic
@@ -20,12 +20,14 @@ from visavis.snapshot import Description, find_snapshot, load_snapshot
 
 Pixels = NDArray[np.uint8]
 Picture = Image.Image | Path | str
+Label = str | int
+"""The name of a class; an int stands for the name that it spells."""
 BATCH = 64
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a critic says of two images: a ``similarity``, or a ``margin`` (above 0: the first looks more real)."""
+    """What a critic says of two images: a ``similarity``, or a ``margin`` (above 0: the first is realer)."""
 
     kind: str
     value: float
@@ -60,52 +62,64 @@ class Model:
         """The names of the classes of the training data."""
         return self.description.classes
 
-    def sample(self, n: int = 16, label: str | None = None, seed: int = 0) -> list[Image.Image]:
-        """``n`` pictures; image i of a seed is the same whatever ``n`` is.  ``label``: a class, if conditional."""
+    def sample(self, n: int = 16, label: Label | None = None, seed: int = 0) -> list[Image.Image]:
+        """``n`` pictures; image i of a seed is the same whatever ``n`` is.  ``label``: a class."""
         return pictures(self.pixels(n, label, seed))
 
-    def pixels(self, n: int, label: str | None = None, seed: int = 0) -> Pixels:
+    def pixels(self, n: int, label: Label | None = None, seed: int = 0) -> Pixels:
         """Like :meth:`sample`, as uint8 ``[n, H, W, C]``."""
+        if n < 1:
+            raise UserError(f"{n} images (allowed: 1 or more)")
         chunks = [
             self.render(latents(seed, first, count, self._z_dim), self.labels(first, count, label))
             for first, count in _chunks(n)
         ]
         return np.concatenate(chunks)
 
-    def seeds(self, seeds: Sequence[int], label: str | None = None) -> Pixels:
+    def seeds(self, seeds: Sequence[int], label: Label | None = None) -> Pixels:
         """The first image of each seed, uint8 ``[len(seeds), H, W, C]``."""
         z = torch.cat([latents(seed, 0, 1, self._z_dim) for seed in seeds])
-        return self.render(z, self.labels(0, len(seeds), label))
+        return self.render(z, self.labels_of_seeds(len(seeds), label))
 
     def interpolate(
-        self, rows: int = 4, steps: int = 8, label: str | None = None, seed: int = 0, linear: bool = False
+        self, rows: int = 4, steps: int = 8, label: Label | None = None, seed: int = 0, linear: bool = False
     ) -> Pixels:
         """``rows`` walks of ``steps`` images between two latents each, uint8 ``[rows · steps, H, W, C]``.
 
-        Spherical unless ``linear`` (White 2016): a straight line leaves the shell on which Gaussian latents lie.
+        Spherical unless ``linear`` (White 2016): a straight line leaves the shell on which Gaussian latents
+        lie.
         """
         ends = latents(seed, 0, 2 * rows, self._z_dim)
         t = torch.linspace(0, 1, steps)[:, None]
-        walks = [lerp(a, b, t) if linear else slerp(a, b, t) for a, b in zip(ends[::2], ends[1::2], strict=True)]
+        walks = [
+            lerp(a, b, t) if linear else slerp(a, b, t) for a, b in zip(ends[::2], ends[1::2], strict=True)
+        ]
         labels = self.labels(0, rows, label)
         return self.render(torch.cat(walks), None if labels is None else labels.repeat_interleave(steps))
 
-    def compare(self, a: Picture, b: Picture, label: str | None = None) -> Comparison:
-        """What the critic says of two pictures (resized to its resolution).
+    def compare(self, a: Picture, b: Picture, label: Label | None = None) -> Comparison:
+        """What the critic says of two pictures (cut square, resized to its resolution).
 
-        A concat head is made symmetric by the mean of both orders.  Raises :class:`UserError` if the snapshot has
-        no critic, or one that looks at single images only.
+        A concat head is made symmetric by the mean of both orders; a conditional critic without ``label``
+        gives the mean over its classes.  Raises :class:`UserError` if the snapshot has no critic, or one that
+        looks at single images only.
         """
         critic = self.networks.get("D")
         if not isinstance(critic, PairCritic):
             raise UserError("this snapshot holds no critic, so it cannot compare")
         if self.description.networks["D"]["head"] == "single":
             raise UserError("this run's critic looks at one image at a time; compare needs a pairwise recipe")
-        both = torch.stack([self._picture(a), self._picture(b)]).to(self.device)
-        labels = self.labels(0, 1, label)
+        labels = self.labels(0, len(self.classes) if label is None else 1, label)
+
+        def embed(picture: Picture) -> Tensor:
+            x = self._picture(picture)[None].to(self.device)  # alone, so that equal pictures embed equally
+            n = 1 if labels is None else len(labels)
+            features = critic.branch(x).expand(n, -1)
+            return critic.head.embed(features, None if labels is None else labels.to(self.device))
+
         with torch.no_grad():
-            embedded = critic.embed(both, None if labels is None else labels.repeat(2))
-            score, reverse = critic.score(embedded[:1], embedded[1:]), critic.score(embedded[1:], embedded[:1])
+            of_a, of_b = embed(a), embed(b)
+            score, reverse = critic.score(of_a, of_b).mean(), critic.score(of_b, of_a).mean()
         if critic.head.antisymmetric:
             return Comparison("margin", score.item())
         return Comparison("similarity", ((score + reverse) / 2).item())
@@ -121,17 +135,24 @@ class Model:
             made.append(to_uint8(x).permute(0, 2, 3, 1).cpu().numpy())
         return np.concatenate(made)
 
-    def labels(self, first: int, n: int, label: str | None) -> Tensor | None:
+    def labels(self, first: int, n: int, label: Label | None) -> Tensor | None:
         """``[n]`` class indices: of ``label``, or of all classes in turn; None if unconditional."""
         if not self.description.conditional:
             if label is not None:
-                raise UserError(f"this run is unconditional, so it takes no label '{label}'; leave --label out")
+                raise UserError(
+                    f"this run is unconditional, so it takes no label '{label}'; leave --label out"
+                )
             return None
         if label is None:
             return torch.arange(first, first + n) % len(self.classes)
-        if label not in self.classes:
-            raise unknown("label", label, self.classes)
-        return torch.full((n,), self.classes.index(label))
+        if str(label) not in self.classes:
+            raise unknown("label", str(label), self.classes)
+        return torch.full((n,), self.classes.index(str(label)))
+
+    def labels_of_seeds(self, n: int, label: Label | None) -> Tensor | None:
+        """``[n]``: the class of the first image of a seed, n times."""
+        first = self.labels(0, 1, label)
+        return None if first is None else first.expand(n)
 
     @property
     def _z_dim(self) -> int:
@@ -141,15 +162,19 @@ class Model:
     def _picture(self, given: Picture) -> Tensor:
         channels, resolution = self.shape
         if isinstance(given, Image.Image):
-            image = given
+            square = to_square(to_rgb(given), resolution)
         else:
             try:
-                image = Image.open(given)
-            except OSError as error:
-                raise UserError(f"'{given}' is no picture that can be read: {error}") from None
-        square = to_square(to_rgb(image), resolution)
+                square = Image.fromarray(decode(Path(given).read_bytes(), resolution))
+            except (OSError, BrokenImageError) as error:
+                why = error.strerror if isinstance(error, OSError) else error
+                raise UserError(
+                    f"cannot read the picture '{given}': {why}; give a PNG, JPEG or WebP"
+                ) from None
         pixels = np.asarray(square.convert("L") if channels == 1 else square)
-        return to_float(torch.from_numpy(pixels.copy()).reshape(resolution, resolution, channels).permute(2, 0, 1))
+        return to_float(
+            torch.from_numpy(pixels.copy()).reshape(resolution, resolution, channels).permute(2, 0, 1)
+        )
 
 
 def load(run: str | Path, device: str = "cpu") -> Model:
@@ -170,7 +195,10 @@ def lerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
 def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
     """Along the great circle from ``a`` to ``b``, the length interpolated too."""
     angle = torch.arccos(torch.dot(a / a.norm(), b / b.norm()).clamp(-1 + 1e-6, 1 - 1e-6))
-    weight_a, weight_b = torch.sin((1 - t) * angle) / torch.sin(angle), torch.sin(t * angle) / torch.sin(angle)
+    weight_a, weight_b = (
+        torch.sin((1 - t) * angle) / torch.sin(angle),
+        torch.sin(t * angle) / torch.sin(angle),
+    )
     return weight_a * a + weight_b * b
 
 

@@ -1,20 +1,25 @@
 """One process or many: random draws, averages and gathers that make N processes the same run as one.
 
-Every process seeds torch's generator alike at each phase, draws for the *global* batch and keeps its own slice,
-so a draw depends on (seed, step, phase, index in the global batch) and never on the number of processes.
-With one process everything here is the identity.
+Every process seeds torch's generator alike at each phase, draws for the *global* batch and keeps its own
+slice, so a draw depends on (seed, step, phase, index in the global batch) and never on the number of
+processes. With one process everything here is the identity.
 """
 
 import os
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
 T = TypeVar("T")
+
+
+def _apply(function: type[torch.autograd.Function], x: Tensor) -> Tensor:
+    out: Tensor = function.apply(x)  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    return out
 
 
 def active() -> bool:
@@ -92,7 +97,7 @@ class _Sum(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Tensor:
-        return cast(Tensor, _Sum.apply(grads[0]))
+        return _apply(_Sum, grads[0])
 
 
 class _Gather(torch.autograd.Function):
@@ -106,7 +111,7 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Tensor:
-        return cast(Tensor, _Scatter.apply(grads[0]))
+        return _apply(_Scatter, grads[0])
 
 
 class _Scatter(torch.autograd.Function):
@@ -120,29 +125,29 @@ class _Scatter(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Tensor:
-        return cast(Tensor, _Gather.apply(grads[0]))
+        return _apply(_Gather, grads[0])
 
 
 def gather(x: Tensor) -> Tensor:
     """``[n, …]`` of this process -> ``[n · processes, …]`` of all, differentiable (twice)."""
-    return cast(Tensor, _Gather.apply(x)) if active() else x
+    return _apply(_Gather, x) if active() else x
 
 
 def mean(x: Tensor) -> Tensor:
     """The average of ``x`` over processes, differentiable (twice)."""
-    return cast(Tensor, _Sum.apply(x)) / world_size() if active() else x
+    return _apply(_Sum, x) / world_size() if active() else x
 
 
 @torch.no_grad()
 def average(tensors: Iterable[Tensor]) -> None:
     """Replace each tensor by its average over processes, in one collective."""
-    if not active():
-        return
     listed = list(tensors)
+    if not active() or not listed:
+        return
     flat = torch.cat([t.reshape(-1) for t in listed])
     dist.all_reduce(flat)
     flat /= world_size()
-    for tensor, part in zip(listed, flat.split([t.numel() for t in listed]), strict=True):
+    for tensor, part in zip(listed, torch.split(flat, [t.numel() for t in listed]), strict=True):
         tensor.copy_(part.view_as(tensor))
 
 
@@ -174,4 +179,5 @@ def from_first(make: Callable[[], T]) -> T:
     dist.broadcast_object_list(outcome)
     if outcome[1] is not None:
         raise outcome[1]
-    return cast(T, outcome[0])
+    result: T = outcome[0]
+    return result

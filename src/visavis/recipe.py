@@ -1,4 +1,4 @@
-"""The typed recipe: everything that decides a run's numbers, in one frozen value that is stored with the run."""
+"""The typed recipe: everything that decides a run's numbers, in one frozen value, stored with the run."""
 
 import json
 from collections.abc import Mapping
@@ -17,10 +17,11 @@ from visavis.train import Adam, Average, Precision, Schedule
 class Recipe(Config):
     """What to train, on what, how, and for how long.
 
-    ``networks`` and ``adam`` have the objective's keys (a GAN's are G and D).  ``images``: length of the run, counted
-    in images that D's first phase sees.  ``tick``: images between two rows of the log.  ``snapshot_every``: images
-    between two snapshots with their sample grids, of which the last ``keep_snapshots`` are kept (None: all).
-    ``metrics``: names of ``visavis.metrics.METRICS`` taken of ``metric_samples`` images when training ends.
+    ``networks`` and ``adam`` have the objective's keys (a GAN's are G and D).  ``images``: length of the run,
+    counted in images that D's first phase sees.  ``tick``: images between two rows of the log.
+    ``snapshot_every``: images between two snapshots with their sample grids, of which the last
+    ``keep_snapshots`` are kept (None: all). ``metrics``: names of ``visavis.metrics.METRICS`` taken of
+    ``metric_samples`` images when training ends.
     """
 
     name: str
@@ -48,16 +49,31 @@ class Recipe(Config):
         if isinstance(critic, CriticConfig):
             pairwise = isinstance(self.objective, Pairwise)
             if pairwise and critic.head == "single":
-                raise ValueError("the single head ignores one member of the pair; allowed here: the other heads")
+                raise ValueError(
+                    "the single head ignores one member of the pair; allowed here: the other heads"
+                )
             if not pairwise and critic.head != "single":
                 raise ValueError(f"the objective 'gan' takes --networks.D.head single, not '{critic.head}'")
             if isinstance(self.objective, Pairwise) and critic.head == "difference":
                 if tuple(self.objective.kinds) != ("unlike",):
                     raise ValueError(
-                        "the difference head gives meaning to unlike pairs only; give --objective.kinds unlike"
+                        "the difference head gives meaning to unlike pairs only; "
+                        "give --objective.kinds unlike"
                     )
             elif isinstance(self.objective, Pairwise) and "like" not in self.objective.kinds:
-                raise ValueError(f"the {critic.head} head needs like pairs; give --objective.kinds like,unlike")
+                raise ValueError(
+                    f"the {critic.head} head needs like pairs; give --objective.kinds like,unlike"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _all_that_is_trained_is_there(self) -> "Recipe":
+        for name in {name for phase in self.objective.phases() for name in phase.trains}:
+            for field, given in (("networks", self.networks), ("adam", self.adam)):
+                if name not in given:
+                    raise ValueError(
+                        f"{field} lack '{name}', which the objective trains; give --{field}.{name}"
+                    )
         return self
 
     def schedule(self) -> Schedule:
@@ -72,7 +88,7 @@ class Recipe(Config):
         )
 
     def identity(self) -> dict[str, Any]:
-        """The fields in which a run and the recipe that resumes it must agree; not how long, nor how often to look."""
+        """What a run and the recipe that resumes it must agree in; not how long or how often to look."""
         found = self.model_dump(mode="json")
         for name in ("images", "about", "keep_snapshots", "metrics", "metric_samples", "snapshot_every"):
             del found[name]
@@ -106,7 +122,9 @@ def _assign(plain: dict[str, Any], path: str, text: str) -> None:
     for index, part in enumerate([*parents, last]):
         if not isinstance(here, dict) or part not in here:
             where = ".".join([*parents, last][:index])
-            fields = sorted(f"{where}.{k}" if where else k for k in here) if isinstance(here, dict) else [where]
+            fields = (
+                sorted(f"{where}.{k}" if where else k for k in here) if isinstance(here, dict) else [where]
+            )
             raise unknown("field", path, fields)
         if index < len(parents):
             here = here[part]

@@ -1,8 +1,8 @@
-"""Two files: the snapshot, to generate with, and the checkpoint, to resume from.  Both safetensors, no pickle."""
+"""Two files: the snapshot, to generate with; the checkpoint, to resume from.  Both safetensors, no pickle."""
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,41 +43,72 @@ class Description:
 
 
 def build(networks: Mapping[str, Any], shape: Shape, classes: int) -> dict[str, nn.Module]:
-    """Networks from their configurations (or from the JSON of these)."""
+    """Networks from their configurations (or from the JSON of these).
+
+    Raises :class:`UserError` for a configuration that cannot be built, such as one with a width below 0.
+    """
     adapter: TypeAdapter[Any] = TypeAdapter(NetworkConfig)
-    return {
-        name: adapter.validate_python(config).build(shape, classes) for name, config in networks.items()
-    }
+    built = {}
+    for name, config in networks.items():
+        try:
+            built[name] = adapter.validate_python(config).build(shape, classes)
+        except (ValueError, RuntimeError) as error:  # pydantic's and torch's complaints
+            if isinstance(error, UserError):
+                raise
+            raise UserError(f"cannot build network {name}: {error}; mend --networks.{name}") from error
+    return built
 
 
 def save_snapshot(path: Path, networks: Mapping[str, nn.Module], description: Description) -> None:
     """Write the networks' weights with the description in the file's metadata."""
-    tensors = {f"{name}.{key}": value for name, net in networks.items() for key, value in net.state_dict().items()}
+    tensors = {
+        f"{name}.{key}": value for name, net in networks.items() for key, value in net.state_dict().items()
+    }
     described = {**vars(description), "format": FORMAT, "shape": list(description.shape)}
     _save(path, tensors, {"visavis": json.dumps(described, sort_keys=True)})
 
 
 def load_snapshot(path: Path) -> tuple[dict[str, nn.Module], Description]:
-    """The networks (eval mode, frozen) and the description; raises :class:`UserError` for a file that is neither."""
+    """The networks (eval mode, frozen) and the description; :class:`UserError` for a file of another kind."""
     tensors, metadata = _load(path)
     if "visavis" not in metadata:
-        raise UserError(f"'{path}' is no snapshot of visavis; give a run's folder or a file of its snapshots/")
-    described = json.loads(metadata["visavis"])
-    if described.pop("format") != FORMAT:
-        raise UserError(f"'{path}' has another format than this version of visavis reads ({FORMAT})")
-    described["shape"], described["classes"] = Shape(*described["shape"]), tuple(described["classes"])
-    description = Description(**described)
-    networks = build(description.networks, description.shape, description.condition_classes)
-    for name, net in networks.items():
-        prefix = f"{name}."
-        net.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
-        net.eval().requires_grad_(False)
+        raise UserError(
+            f"'{path}' is no snapshot of visavis; give a run's folder or a file of its snapshots/"
+        )
+    try:
+        description = _described(metadata["visavis"])
+        networks = build(description.networks, description.shape, description.condition_classes)
+        for name, net in networks.items():
+            prefix = f"{name}."
+            net.load_state_dict(
+                {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+            )
+            net.eval().requires_grad_(False)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise UserError(
+            f"'{path}' is not what this version of visavis writes ({error}); use the version that made it"
+        ) from error
     return networks, description
+
+
+def _described(text: str) -> Description:
+    plain = json.loads(text)
+    form = plain.pop("format", None)
+    if form != FORMAT:
+        raise ValueError(f"format {form}, allowed: {FORMAT}")
+    return Description(
+        **plain | {"shape": Shape(*plain["shape"]), "classes": tuple(plain["classes"])},
+    )
 
 
 def snapshot_path(folder: Path, images: int) -> Path:
     """``snapshots/<12 digits: images seen>.safetensors``."""
     return folder / "snapshots" / f"{images:012d}.safetensors"
+
+
+def snapshots(folder: Path) -> list[Path]:
+    """A run's snapshots, the oldest first; other files beside them are none of its own."""
+    return sorted(path for path in (folder / "snapshots").glob("*.safetensors") if path.stem.isdecimal())
 
 
 def find_snapshot(path: Path) -> Path:
@@ -86,7 +117,7 @@ def find_snapshot(path: Path) -> Path:
         return path
     if not path.is_dir():
         raise UserError(f"no run at '{path}'; train one with: visavis train --out {path}")
-    found = sorted((path / "snapshots").glob("*.safetensors"))
+    found = snapshots(path)
     if not found:
         raise UserError(f"'{path}' holds no snapshot yet; train on with: visavis train --out {path}")
     return found[-1]
@@ -94,22 +125,31 @@ def find_snapshot(path: Path) -> Path:
 
 def save_checkpoint(folder: Path, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
     """Write a complete checkpoint; the one before stays beside it, whatever happens in between."""
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    plain = _plain(tensors)
     text = json.dumps(numbers, sort_keys=True)
     metadata = {"numbers": text, "digest": _digest(plain, text)}
     current = folder / CHECKPOINT
     with files.atomic(current) as fresh:
-        fresh.write_bytes(save(plain, metadata))
+        fresh.write_bytes(save(plain, metadata))  # its save_file leaves files of its own when it is killed
         if current.exists():
             current.replace(folder / PREVIOUS)
 
 
-def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any], list[str]] | None:
-    """The newest sound checkpoint's tensors and numbers, and what was wrong with newer ones; None if there is none.
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint as read, and what was wrong with a newer one."""
+
+    tensors: Mapping[str, Tensor]
+    numbers: Mapping[str, Any]
+    complaints: Sequence[str] = ()
+
+
+def load_checkpoint(folder: Path) -> Checkpoint | None:
+    """The newest sound checkpoint of a run; None if there is none.
 
     Raises :class:`UserError` if there are checkpoints and none is sound.
     """
-    complaints = []
+    complaints: list[str] = []
     for name in (CHECKPOINT, PREVIOUS):
         path = folder / name
         if not path.exists():
@@ -118,7 +158,7 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any], li
             tensors, metadata = _load(path)
             if metadata.get("digest") != _digest(tensors, metadata.get("numbers", "")):
                 raise UserError(f"'{path}' is damaged: its content does not match its digest")
-            return tensors, json.loads(metadata["numbers"]), complaints
+            return Checkpoint(tensors, json.loads(metadata["numbers"]), complaints)
         except UserError as error:
             complaints.append(str(error))
     if complaints:
@@ -127,9 +167,12 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any], li
 
 
 def _save(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with files.atomic(path) as fresh:
-        fresh.write_bytes(save(plain, metadata))
+        fresh.write_bytes(save(_plain(tensors), metadata))
+
+
+def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
 def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -144,5 +187,5 @@ def _digest(tensors: Mapping[str, Tensor], text: str) -> str:
     digest = hashlib.blake2b(text.encode(), digest_size=16)
     for name in sorted(tensors):
         digest.update(name.encode())
-        digest.update(tensors[name].contiguous().reshape(-1).view(torch.uint8).numpy())
+        digest.update(tensors[name].contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

@@ -87,10 +87,11 @@ class State:
         self.nets.load_state_dict(_under("nets.", tensors))
         self.ema.load_state_dict(_under("ema.", tensors))
         for name, optimiser in self.optimisers.items():
+            parameters = list(self.nets[name].parameters())
             state: dict[int, dict[str, Tensor]] = {}
             for key, value in _under(f"optimiser.{name}.", tensors).items():
                 index, slot = key.split(".")
-                state.setdefault(int(index), {})[slot] = value
+                state.setdefault(int(index), {})[slot] = _laid_out(value, parameters[int(index)])
             groups = optimiser.state_dict()["param_groups"]
             optimiser.load_state_dict({"state": state, "param_groups": groups})
         device = next(self.nets.parameters()).device
@@ -101,6 +102,11 @@ class State:
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+
+def _laid_out(value: Tensor, like: Tensor) -> Tensor:
+    """``value`` in the memory layout of its parameter: the fused Adam walks both as plain memory."""
+    return torch.empty_like(like).copy_(value) if value.shape == like.shape else value
 
 
 def _optimiser(net: nn.Module, adam: Adam) -> torch.optim.Adam:
@@ -117,7 +123,7 @@ class Report:
     scalars: dict[str, float] = field(default_factory=dict)
 
 
-class Diverged(RuntimeError):
+class Diverged(RuntimeError):  # noqa: N818 - says what happened
     """A loss, gradient or penalty is no longer a finite number."""
 
 
@@ -134,10 +140,11 @@ def train(
     images: int | None,
     stop: Callable[[State], bool] = never,
 ) -> Iterator[Report]:
-    """Train until ``images`` are seen or ``stop`` says so, with a report at each multiple of ``schedule.tick``.
+    """Train until ``images`` are seen or ``stop`` says so, with a report at each multiple of
+    ``schedule.tick``.
 
-    Step k of a run is the same whether the run was interrupted before it or not.  Raises :class:`Diverged` at the
-    first report that holds a number that is not finite, before the caller could save it.
+    Step k of a run is the same whether the run was interrupted before it or not.  Raises :class:`Diverged` at
+    the first report that holds a number that is not finite, before the caller could save it.
     """
     phases = objective.phases()
     while (images is None or state.images < images) and not parallel.agree(stop(state), _device(state)):
@@ -152,6 +159,7 @@ def train(
         last = images is not None and state.images >= images
         if state.images % schedule.tick < schedule.batch_size or last:
             yield _report(state)
+    _means(state)  # stopped between two reports: nothing that is not finite must be saved
 
 
 def update(state: State, phase: Phase, batch: Batch, schedule: Schedule) -> Scalars:
@@ -159,7 +167,7 @@ def update(state: State, phase: Phase, batch: Batch, schedule: Schedule) -> Scal
     for name, net in state.nets.items():
         net.requires_grad_(name in phase.trains)
     with autocast(schedule.precision, _device(state)):
-        loss, scalars = phase.loss(state.nets, batch, state.images)
+        loss, scalars = phase.loss(dict(state.nets.items()), batch, state.images)
     loss.backward()  # type: ignore[no-untyped-call]
     scalars = {name: value.detach() for name, value in scalars.items()}
     for name in phase.trains:
@@ -179,7 +187,7 @@ def autocast(precision: Precision, device: torch.device) -> AbstractContextManag
 
 @torch.no_grad()
 def update_ema(state: State, decay: float) -> None:
-    """Move each average towards its network: weights and real-valued buffers by 1 - decay, counters are copied."""
+    """Move each average towards its network: weights and real buffers by 1 - decay, counters are copied."""
     for name, average in state.ema.items():
         pairs = list(zip(_tensors(average), _tensors(state.nets[name]), strict=True))
         real = [(slow, fast) for slow, fast in pairs if slow.is_floating_point()]
@@ -211,16 +219,22 @@ def _tally(state: State, scalars: Scalars) -> None:
 
 
 def _report(state: State) -> Report:
-    """The means since the last report, over all processes; sums carry any NaN or infinity in between to here."""
-    names = list(state.sums)
-    means = torch.stack([state.sums[name] / state.counts[name] for name in names])
-    parallel.average([means])
-    scalars = dict(zip(names, means.tolist(), strict=True))
+    scalars = _means(state)
     state.sums, state.counts = {}, {}
+    return Report(state.images, scalars)
+
+
+def _means(state: State) -> dict[str, float]:
+    """The means since the last report, over all processes; sums carry any NaN in between to here."""
+    if not state.sums:
+        return {}
+    means = torch.stack([total / state.counts[name] for name, total in state.sums.items()])
+    parallel.average([means])
+    scalars = dict(zip(state.sums, means.tolist(), strict=True))
     broken = [f"{name} = {value}" for name, value in scalars.items() if not math.isfinite(value)]
     if broken:
         raise Diverged(", ".join(broken))
-    return Report(state.images, scalars)
+    return scalars
 
 
 def _device(state: State) -> torch.device:

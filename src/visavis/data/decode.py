@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")  # never Pillow's readers that start programs
@@ -25,7 +25,7 @@ def decode(data: bytes, resolution: int | None) -> NDArray[np.uint8]:
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             rgb = to_rgb(image)
-        return np.asarray(rgb if resolution is None else to_square(rgb, resolution))
+            return np.asarray(rgb if resolution is None else to_square(rgb, resolution))
     except Exception as error:  # Pillow's readers raise whatever the bytes lead them to
         raise BrokenImageError(_reason(error)) from error
 
@@ -37,13 +37,14 @@ def to_rgb(image: Image.Image) -> Image.Image:
     rounded, palette, grey and CMYK are converted.  Raises ValueError for float and 32-bit pixels, whose range
     no file tells.
     """
-    image = ImageOps.exif_transpose(image)
+    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+        image = ImageOps.exif_transpose(image)
     if image.mode[0] in "IF":
         image = _from_16_bit(image)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def to_square(image: Image.Image, resolution: int) -> Image.Image:

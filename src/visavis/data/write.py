@@ -1,7 +1,9 @@
-"""Images made here, written where other tools read them: a sheet, a folder, ``.npz``, or parquet as the hub has it."""
+"""Images made here, written where other tools read them: a folder, ``.npz``, or parquet as the hub has it."""
 
 import io
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,16 +20,23 @@ Labels = NDArray[np.int64]
 def write_images(
     path: Path, images: Pixels, labels: Labels | None = None, classes: tuple[str, ...] = ()
 ) -> None:
-    """Write uint8 ``images: [N, H, W, C]`` by the path's ending: ``.npz``, ``.parquet``, or none for a folder of PNGs.
+    """Write uint8 ``images: [N, H, W, C]`` by the path's ending: ``.npz``, ``.parquet``, or a folder of PNGs.
 
-    Raises :class:`UserError` for another ending.
+    Raises :class:`UserError` as :func:`check_path`.
     """
-    writers = {".npz": write_npz, ".parquet": write_parquet, "": write_folder}
-    if path.suffix.lower() not in writers:
+    check_path(path)
+    WRITERS[path.suffix.lower()](path, images, labels, classes)
+
+
+def check_path(path: Path) -> None:
+    """Raise :class:`UserError` for an ending that is none of ``WRITERS``, and a file in a folder's place."""
+    if path.suffix.lower() not in WRITERS:
         raise UserError(
-            f"'{path}': images go to .png (one sheet), .npz, .parquet or a folder (a name without ending)"
+            f"cannot write '{path}' (allowed: .png for one sheet, .npz, .parquet, a folder: a name without "
+            "ending); give another --out"
         )
-    writers[path.suffix.lower()](path, images, labels, classes)
+    if not path.suffix and path.exists() and not path.is_dir():
+        raise UserError(f"cannot write a folder '{path}': a file stands there; give another --out")
 
 
 def write_npz(path: Path, images: Pixels, labels: Labels | None, classes: tuple[str, ...]) -> None:
@@ -40,14 +49,28 @@ def write_npz(path: Path, images: Pixels, labels: Labels | None, classes: tuple[
 
 
 def write_folder(path: Path, images: Pixels, labels: Labels | None, classes: tuple[str, ...]) -> None:
-    """``000000.png`` and so on, in class folders where there are labels."""
-    for index, image in enumerate(images):
-        parent = path if labels is None else path / classes[labels[index]]
-        files.write_atomic(parent / f"{index:06d}.png", _png(image))
+    """``000000.png`` and so on, in class folders where there are labels.
+
+    Raises :class:`UserError` for a folder that holds other files: they would count as images of this set.
+    """
+    parents = [path] * len(images) if labels is None else [path / _folder_name(classes[i]) for i in labels]
+    targets = [parent / f"{index:06d}.png" for index, parent in enumerate(parents)]
+    others = sorted({p for p in path.rglob("*") if p.is_file() and p.name[0] != "."} - set(targets))
+    if others:
+        raise UserError(
+            f"'{path}' holds other files, such as '{others[0].name}'; give an empty or new folder"
+        )
+    for target, image in zip(targets, images, strict=True):
+        files.write_atomic(target, _png(image))
+
+
+def _folder_name(label: str) -> str:
+    """The class's name as that of one visible folder."""
+    return re.sub(r"^\.+|[/\\\0]", "_", label) or "_"
 
 
 def write_parquet(path: Path, images: Pixels, labels: Labels | None, classes: tuple[str, ...]) -> None:
-    """Columns ``img`` (struct of PNG bytes and path) and ``label``, with the hub's features in the metadata."""
+    """Columns ``img`` (struct of PNG bytes and path) and ``label``, the hub's features in the metadata."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -66,3 +89,11 @@ def _png(image: Pixels) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(image[..., 0] if image.shape[2] == 1 else image).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+WRITERS: dict[str, Callable[[Path, Pixels, Labels | None, tuple[str, ...]], None]] = {
+    ".npz": write_npz,
+    ".parquet": write_parquet,
+    "": write_folder,
+}
+"""A path's ending -> how images are written there."""

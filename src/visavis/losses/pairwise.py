@@ -1,8 +1,8 @@
 """Losses on the scores of pairs.
 
-A player wants some pairs' scores *up* and others' *down*.  Row i of ``up: [N, K]`` and ``down: [N, L]`` belongs to
-the same anchor image, its columns to the anchor's partners.  Either may be None (at least one is there).  A loss
-takes ``(up, down)`` and returns the scalar that the player minimises.
+A player wants some pairs' scores *up* and others' *down*.  Row i of ``up: [N, K]`` and ``down: [N, L]``
+belongs to the same anchor image, its columns to the anchor's partners.  Either may be None (at least one is
+there).  A loss takes ``(up, down)`` and returns the scalar that the player minimises.
 """
 
 from collections.abc import Callable

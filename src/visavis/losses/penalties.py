@@ -13,7 +13,9 @@ def squared_gradients(scores: Tensor, *images: Tensor) -> tuple[Tensor, ...]:
     The result can be differentiated again.
     """
     gradients = torch.autograd.grad(scores.sum(), images, create_graph=True)
-    return tuple(g.float().square().sum(dim=(1, 2, 3)) for g in gradients)
+    return tuple(
+        g.to(torch.promote_types(g.dtype, torch.float32)).square().sum(dim=(1, 2, 3)) for g in gradients
+    )
 
 
 def one_centred(gradient_squares: Tensor) -> Tensor:

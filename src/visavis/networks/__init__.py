@@ -9,10 +9,24 @@ from pydantic import Field, model_validator
 from torch import nn
 
 from visavis.core import Config, IntTuple, Shape
+from visavis.errors import UserError
 from visavis.networks.critic import PairCritic
 from visavis.networks.heads import HEADS, Concat
 from visavis.networks.residual import ResidualBranch, ResidualGenerator
 from visavis.networks.siamese import SiameseBranch, SiameseGenerator
+
+__all__ = [
+    "BranchConfig",
+    "CriticConfig",
+    "GeneratorConfig",
+    "NetworkConfig",
+    "PairCritic",
+    "ResidualBranch",
+    "ResidualGenerator",
+    "SiameseBranch",
+    "SiameseGenerator",
+    "parameters",
+]
 
 GeneratorConfig = Annotated[SiameseGenerator | ResidualGenerator, Field(discriminator="kind")]
 BranchConfig = Annotated[SiameseBranch | ResidualBranch, Field(discriminator="kind")]
@@ -36,12 +50,12 @@ class CriticConfig(Config):
         return self
 
     def build(self, shape: Shape, classes: int) -> PairCritic:
-        """The critic; class-conditional where ``classes`` is above 0, which the difference and single heads can be."""
+        """The critic; class-conditional for ``classes`` above 0, which difference and single heads can be."""
         branch, features = self.branch.build(shape, classes)
         head = HEADS[self.head]
         if classes and not head.conditional:
             allowed = ", ".join(name for name, each in HEADS.items() if each.conditional)
-            raise ValueError(f"the {self.head} head cannot be conditional; allowed: {allowed}")
+            raise UserError(f"the {self.head} head cannot be conditional; allowed: {allowed}")
         if head is Concat:
             return PairCritic(
                 branch, Concat(features, 0, self.hidden, self.slope, self.dropout, self.random_order)

@@ -2,9 +2,11 @@
 
 A head works in two steps, so that what can be done once per image is not done once per pair:
 ``embed(features [N, F], labels) -> [N, …]`` per image, ``score(a, b)`` per pair, where ``a`` and ``b`` are
-embeddings whose leading dimensions broadcast.  ``antisymmetric`` heads return a *margin* (which of the two looks
-more real; 0 for an image with itself), the others a *similarity*.
+embeddings whose leading dimensions broadcast.  ``antisymmetric`` heads return a *margin* (which of the two
+looks more real; 0 for an image with itself), the others a *similarity*.
 """
+
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -30,7 +32,7 @@ class Head(nn.Module):
 
 
 class Difference(Head):
-    """w·f(a) - w·f(b), with class embeddings (w + e_y)·f: the pairing of RpGAN (Sun et al. 2020) and R3GAN."""
+    """w·f(a) - w·f(b), with class embeddings (w + e_y)·f: the pairing of RpGAN (Sun et al. 2020)."""
 
     antisymmetric = True
     conditional = True
@@ -44,12 +46,13 @@ class Difference(Head):
 
     def embed(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
         """``[N, F] -> [N]``: how real the image looks; only differences of it mean anything."""
-        realness = features @ self.weight.to(features.dtype)
+        weight = self.weight
         if self.classes is not None:
             if labels is None:
                 raise UserError("this critic is conditional: it needs the images' labels")
-            realness = realness + (self.classes(labels) * features).sum(1)
-        return realness.float()
+            weight = weight + self.classes(labels)
+        # no matrix product: in bf16 it would round the differences away
+        return (features.float() * weight).sum(1)
 
     def score(self, a: Tensor, b: Tensor) -> Tensor:
         """Above 0: ``a`` looks more real."""
@@ -71,7 +74,7 @@ class Single(Difference):
 
     def score(self, a: Tensor, b: Tensor) -> Tensor:
         """The second member's logit."""
-        return b.expand(torch.broadcast_shapes(a.shape, b.shape))
+        return torch.zeros_like(a) + b
 
 
 class Distance(Head):
@@ -110,7 +113,8 @@ class Cosine(Head):
 
 
 class Concat(Head):
-    """An MLP of both features, as in the Siamese GAN (S1): Linear(2F, hidden), LeakyReLU, Dropout, …, Linear(·, 1).
+    """An MLP of both features, as in the Siamese GAN (S1): Linear(2F, hidden), LeakyReLU, Dropout, …,
+    Linear(·, 1).
 
     The first layer is applied per image (a matrix times a concatenation is a sum), so pairs cost little.
     ``random_order`` swaps the members of half of the pairs while training: without it the head can ignore
@@ -130,15 +134,15 @@ class Concat(Head):
         self.random_order = random_order
         self.first = nn.Linear(2 * features, hidden[0])
         rest: list[nn.Module] = [nn.LeakyReLU(slope), Dropout(dropout)]
-        for width_in, width_out in zip(hidden, hidden[1:], strict=False):
+        for width_in, width_out in pairwise(hidden):
             rest += [nn.Linear(width_in, width_out), nn.LeakyReLU(slope), Dropout(dropout)]
         self.rest = nn.Sequential(*rest, nn.Linear(hidden[-1], 1))
 
     def embed(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
         """``[N, F] -> [N, 2, hidden]``: the first layer's part as first and as second member."""
-        weights = self.first.weight.unflatten(1, (2, -1)).transpose(0, 1)  # [2, hidden, F]
-        parts = nn.functional.linear(features, weights.flatten(0, 1)).unflatten(1, (2, -1))
-        return parts.float()
+        weights = torch.cat(self.first.weight.chunk(2, dim=1))  # [2 · hidden, F]
+        parts = nn.functional.linear(features, weights)
+        return parts.reshape(len(parts), 2, -1).float()
 
     def score(self, a: Tensor, b: Tensor) -> Tensor:
         """``[…, 2, hidden] -> […]``."""

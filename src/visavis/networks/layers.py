@@ -47,7 +47,8 @@ class Dropout(nn.Module):
 
 
 class Blur(nn.Module):
-    """The antialiasing filter [1, 2, 1] in both directions; ``up`` doubles and ``down`` halves the resolution.
+    """The antialiasing filter [1, 2, 1] in both directions; ``up`` doubles and ``down`` halves the
+    resolution.
 
     Zhang 2019, "Making convolutional networks shift-invariant again".
     """
@@ -93,7 +94,7 @@ RESAMPLERS: dict[str, type[Blur] | type[Resample]] = {"blur": Blur, "box": Resam
 
 
 def init_dcgan(module: nn.Module) -> None:
-    """Convolutions N(0, 0.02), BatchNorm N(1, 0.02) with bias 0 (Radford et al. 2016); other layers keep theirs."""
+    """Convolutions N(0, 0.02), BatchNorm N(1, 0.02) with bias 0 (Radford et al. 2016); others as they are."""
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.normal_(layer.weight, 0.0, 0.02)

@@ -1,7 +1,7 @@
-"""Residual generator and critic branch without normalisation, mirrored, after R3GAN (Huang et al. 2024, section 3).
+"""Residual generator and critic branch, mirrored, no normalisation; after R3GAN (Huang et al. 2024, sec. 3).
 
-Stages from 4×4 (or ``base``) upward, each of ``blocks`` residual blocks; biases only in the activations; the last
-convolution of each block starts at zero, so that the network starts shallow.
+Stages from 4×4 (or ``base``) upward, each of ``blocks`` residual blocks; biases only in the activations; the
+last convolution of each block starts at zero, so that the network starts shallow.
 """
 
 from typing import Literal
@@ -19,10 +19,13 @@ ACTIVATION_GAIN = (2 / (1 + SLOPE**2)) ** 0.5
 
 
 class _Residual(Config):
-    """What generator and branch share.  ``widths``: channels per stage, from the coarsest (``base``) to the finest.
+    """What generator and branch share.
+
+    ``widths``: channels per stage, from the coarsest (``base``) to the finest.
 
     ``block``: "basic" is two 3×3 convolutions; "inverted" is 1×1 up by ``expansion``, 3×3 in groups of
-    ``group_width`` channels, 1×1 down (R3GAN's).  ``resample``: "blur" is the [1, 2, 1] filter, "box" the cheap one.
+    ``group_width`` channels, 1×1 down (R3GAN's).  ``resample``: "blur" is the [1, 2, 1] filter, "box" the
+    cheap one.
     """
 
     kind: Literal["residual"] = "residual"
@@ -39,8 +42,9 @@ class _Residual(Config):
         reached = self.base * 2 ** (len(self.widths) - 1)
         if shape.resolution != reached:
             raise UserError(
-                f"resolution {shape.resolution} does not fit {len(self.widths)} stages from {self.base}×{self.base}, "
-                f"which make {reached}; give --data.resolution {reached}, or as many widths as stages"
+                f"resolution {shape.resolution} does not fit {len(self.widths)} stages "
+                f"from {self.base}×{self.base}, which make {reached}; "
+                f"give --data.resolution {reached}, or as many widths as stages"
             )
 
     def make_block(self, width: int) -> "ResidualBlock":
@@ -51,6 +55,11 @@ class _Residual(Config):
         else:
             wide = width * self.expansion
             groups = max(wide // self.group_width, 1)
+            if wide % groups:
+                raise UserError(
+                    f"width {width} times expansion {self.expansion} does not divide into groups of "
+                    f"{self.group_width}; give widths so that it does, or --networks.….block basic"
+                )
             convs = [
                 nn.Conv2d(width, wide, 1),
                 nn.Conv2d(wide, wide, 3, 1, 1, groups=groups),
@@ -60,7 +69,7 @@ class _Residual(Config):
 
 
 class ResidualBlock(nn.Module):
-    """x + conv(act(… conv(x))); an activation follows every convolution but the last, which starts at zero."""
+    """x + conv(act(… conv(x))); no activation follows the last convolution, which starts at zero."""
 
     def __init__(self, convs: list[nn.Conv2d], gain: float) -> None:
         super().__init__()
@@ -79,7 +88,7 @@ class ResidualBlock(nn.Module):
 
 
 def _transition(width_in: int, width_out: int, mode: str, resample: str) -> nn.Module:
-    """Change resolution by two, and the width by a 1×1 convolution, on the coarse side where it is cheaper."""
+    """Change resolution by two, and the width by a 1×1 convolution, on the coarse side (cheaper)."""
     filter_ = RESAMPLERS[resample](mode)
     if width_in == width_out:
         return filter_
@@ -89,7 +98,7 @@ def _transition(width_in: int, width_out: int, mode: str, resample: str) -> nn.M
 
 
 class ResidualGenerator(_Residual):
-    """A learned base times a linear map of z (and of a class embedding), residual stages upward, 1×1 to RGB."""
+    """A learned base times a linear map of z (and class embedding), residual stages upward, 1×1 to RGB."""
 
     z_dim: PositiveInt = 64
     class_dim: PositiveInt = 16

@@ -7,4 +7,6 @@ from pydantic import Field
 from visavis.objectives.gan import GAN
 from visavis.objectives.pairwise import Pairwise
 
+__all__ = ["GAN", "ObjectiveConfig", "Pairwise"]
+
 ObjectiveConfig = Annotated[GAN | Pairwise, Field(discriminator="kind")]

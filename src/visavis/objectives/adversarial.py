@@ -1,4 +1,4 @@
-"""What every game between a generator and a critic shares: fakes, augmentation, penalties and their schedule."""
+"""What every game between a generator and a critic shares: fakes, augmentation, penalties, when due."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -55,8 +55,8 @@ class Adversarial(Config):
     """Fields and phases common to :class:`GAN` and :class:`Pairwise`.
 
     ``r1``, ``r2``: γ of the penalties γ/2 · E‖∇D‖² on real and on generated images; they are taken every
-    ``penalty_every`` steps and then weighted by as much (lazy).  ``joint``: real and generated images go through
-    the branch as one batch (faster; not for a branch with BatchNorm, whose moments would mix).
+    ``penalty_every`` steps and then weighted by as much (lazy).  ``joint``: real and generated images go
+    through the branch as one batch (faster; not for a branch with BatchNorm, whose moments would mix).
     """
 
     r1: Value = 0.0
@@ -79,8 +79,8 @@ class Adversarial(Config):
     def d_phases(self, loss: Callable[..., tuple[Tensor, Scalars]]) -> list[Phase]:
         """``d_steps`` phases of D, each on real images of its own.
 
-        With lazy penalties each is two that take turns, with and without: one optimiser step a step either way,
-        so that Adam's rate needs no correction.
+        With lazy penalties each is two that take turns, with and without: one optimiser step a step either
+        way, so that Adam's rate needs no correction.
         """
         phases = []
         for index in range(self.d_steps):
@@ -96,7 +96,7 @@ class Adversarial(Config):
         return phases
 
     def augmentation(self, like: Images, images: int, shared: bool) -> Callable[[Tensor], Tensor]:
-        """One draw of the augmentation, to be applied to both members of pairs; ``shared``: one for all images."""
+        """One draw of the augmentation for both members of pairs; ``shared``: one for all images."""
         if not self.augment.policy:
             return lambda x: x
         n, device = len(like.x), like.x.device
@@ -112,7 +112,7 @@ class Adversarial(Config):
         x = torch.cat([view(x) for x, _ in batches])
         labels = [y for _, y in batches if y is not None]
         embedded = critic.embed(x, torch.cat(labels) if labels else None)
-        return list(embedded.split([len(x) for x, _ in batches]))
+        return list(torch.split(embedded, [len(x) for x, _ in batches]))
 
     def penalty(self, scores: Tensor, real: Tensor, fake: Tensor, images: int) -> tuple[Tensor, Scalars]:
         """γ/2 (R1 + R2), and both; ``scores`` holds each image's mean score over its partners."""

@@ -11,7 +11,7 @@ from visavis.objectives.adversarial import Adversarial, critic_of, generate, par
 
 
 class GAN(Adversarial):
-    """D scores images alone: the case of the pair game in which the first member is ignored (head ``single``)."""
+    """D scores images alone: the pair game in which the first member is ignored (head ``single``)."""
 
     kind: Literal["gan"] = "gan"
     loss: Literal["nonsaturating", "minimax", "hinge", "wasserstein", "least-squares"] = "nonsaturating"

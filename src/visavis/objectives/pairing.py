@@ -46,7 +46,18 @@ def pair_scores(
     shifts = partner_shifts(pairing, total, same)
     if shifts == range(1):
         return critic.score(anchors, partners)[:, None]
-    everyone = parallel.gather(partners)
-    here = torch.arange(total, device=anchors.device)[parallel.local(total)]
-    index = (here[:, None] + torch.tensor(list(shifts), device=anchors.device)) % total
-    return critic.score(anchors[:, None], everyone[index])
+    everyone, here = parallel.gather(partners), parallel.local(total)
+    if pairing == "all":
+        scores = critic.score(anchors[:, None], everyone[None])
+        return _off_diagonal(scores, here) if same else scores
+    # not everyone[index]: the gradient of an index adds in any order, so runs would not repeat bit for bit
+    met = [everyone.roll(-shift, 0)[here] for shift in shifts]
+    return critic.score(anchors[:, None], torch.stack(met, 1))
+
+
+def _off_diagonal(scores: Tensor, here: slice) -> Tensor:
+    """``[n, N]``, whose row r is image ``here.start + r`` of N, without each image's score with itself."""
+    rows, total = scores.shape
+    itself = torch.arange(total, device=scores.device)[here]
+    others = torch.arange(total - 1, device=scores.device).expand(rows, -1)
+    return scores.gather(1, others + (others >= itself[:, None]))

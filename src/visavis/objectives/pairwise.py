@@ -1,9 +1,9 @@
 """The pair game: a critic that compares two images, and a generator that plays against the comparison.
 
-Three kinds of pairs: like (real, real'), unlike (real, fake), fakes (fake, fake').  With a *similarity* head D
-raises the scores of like pairs (and of fakes) and lowers those of unlike ones; G raises unlike and lowers fakes.
-With the *difference* head the score of (real, fake) says by how much the real one looks more real: D raises it,
-G lowers it, and no other kind of pair means anything.
+Three kinds of pairs: like (real, real'), unlike (real, fake), fakes (fake, fake').  With a *similarity* head
+D raises the scores of like pairs (and of fakes) and lowers those of unlike ones; G raises unlike and lowers
+fakes. With the *difference* head the score of (real, fake) says by how much the real one looks more real: D
+raises it, G lowers it, and no other kind of pair means anything.
 """
 
 from functools import partial
@@ -14,7 +14,7 @@ from pydantic import model_validator
 from torch import Tensor
 
 from visavis import parallel
-from visavis.core import Batch, Images, Names, Nets, Phase, Scalars, Value, value_at
+from visavis.core import Batch, Names, Nets, Phase, Scalars, Value, value_at
 from visavis.errors import unknown
 from visavis.losses.pairwise import PAIR_LOSSES, PairLoss, bce
 from visavis.objectives.adversarial import Adversarial, critic_of, generate, part_of, watched
@@ -24,10 +24,9 @@ KINDS = ("like", "unlike", "fakes")
 
 
 class Handoff:
-    """Embeddings that G's phases of one step share: D stands still between them, and the real images are the same."""
+    """Embeddings of the real images, which a step's first G phase leaves to the others: D stands still."""
 
     def __init__(self) -> None:
-        self.batch: Batch | None = None
         self.embedded: Tensor | None = None
 
 
@@ -36,8 +35,8 @@ class Pairwise(Adversarial):
 
     ``kinds``: the kinds of pairs (unlike is always one).  ``pairing``: which partners each image meets.
     ``like_partner``: like pairs are made within the batch ("roll", no further pass) or with other real images
-    ("fresh").  ``smoothing``: D's targets are 1 - s and s (loss "bce" only).  ``terms``: D's "bce" terms are added
-    or averaged.  ``fresh_reals``: G's phases see real images that D has not seen in this step.
+    ("fresh").  ``smoothing``: D's targets are 1 - s and s (loss "bce" only).  ``terms``: D's "bce" terms are
+    added or averaged.  ``fresh_reals``: G's phases see real images that D has not seen in this step.
     """
 
     kind: Literal["pairwise"] = "pairwise"
@@ -66,14 +65,21 @@ class Pairwise(Adversarial):
         return 2 if "like" in self.kinds and self.like_partner == "fresh" else 1
 
     @property
+    def aligned(self) -> bool:
+        """Whether the members of every pair have one index, so that each index has its own augmentation."""
+        within = "fakes" in self.kinds or ("like" in self.kinds and self.like_partner == "roll")
+        return self.pairing == "elementwise" and not within
+
+    @property
     def real_batches(self) -> int:
         """Those of all D steps, and one more for G if it sees fresh ones."""
         return self.d_steps * self.parts_per_d_step + int(self.fresh_reals)
 
     def phases(self) -> tuple[Phase, ...]:
         """D steps, then G steps."""
-        g_loss = partial(self.g_loss, handoff=Handoff())
-        return (*self.d_phases(self.d_loss), *[Phase(("G",), g_loss)] * self.g_steps)
+        handoff = Handoff()
+        g_losses = [partial(self.g_loss, index=index, handoff=handoff) for index in range(self.g_steps)]
+        return (*self.d_phases(self.d_loss), *[Phase(("G",), g_loss) for g_loss in g_losses])
 
     def pair_loss(self, images: int, smooth: bool) -> PairLoss:
         """The loss ``(up, down) -> scalar``; only D's targets are smoothed."""
@@ -95,7 +101,7 @@ class Pairwise(Adversarial):
         real = parts[0]
         if penalise:
             real, fake = watched(real), watched(fake)
-        view = self.augmentation(real, images, shared=self.pairing != "elementwise")
+        view = self.augmentation(real, images, shared=not self.aligned)
         embedded = self.embed(critic, [real, fake, *parts[1:]], view)
         on_real, on_fake = embedded[:2]
         unlike = pair_scores(critic, on_real, on_fake, self.pairing)
@@ -106,7 +112,10 @@ class Pairwise(Adversarial):
         if "fakes" in self.kinds:
             scores["fakes"] = pair_scores(critic, on_fake, on_fake, self.pairing, same=True)
         loss = self._d_total(critic.head.antisymmetric, scores, images)
-        scalars = {"loss/D": loss, **_summary(critic.head.antisymmetric, scores, self.loss in ("bce", "hinge"))}
+        scalars = {
+            "loss/D": loss,
+            **_summary(critic.head.antisymmetric, scores, self.loss in ("bce", "hinge")),
+        }
         if penalise:
             extra, named = self.penalty(unlike.mean(1), real.x, fake.x, images)
             loss, scalars = loss + extra, scalars | named
@@ -120,38 +129,46 @@ class Pairwise(Adversarial):
         total = loss(torch.cat(up, 1) if up else None, scores["unlike"])
         return total / 2 if self.loss == "bce" and self.terms == "mean" and up else total
 
-    def g_loss(self, nets: Nets, batch: Batch, images: int, handoff: Handoff) -> tuple[Tensor, Scalars]:
-        """Make unlike pairs look like the others."""
+    def g_loss(
+        self, nets: Nets, batch: Batch, images: int, index: int, handoff: Handoff
+    ) -> tuple[Tensor, Scalars]:
+        """Make unlike pairs look like the others.
+
+        With fakes among the kinds this is D's game turned round: the like pairs, on which G has no hold,
+        stand beside the fakes, which count half for it.  Twice that, and G would gain by scattering its
+        images.
+        """
         critic = critic_of(nets)
         real = part_of(batch, self.real_batches - 1 if self.fresh_reals else 0, self.real_batches)
         fake = generate(nets, real)
-        view = self.augmentation(fake, images, shared=self.pairing != "elementwise")
-        on_real = self._embed_real(nets, batch, real, view(real.x), handoff)
+        view = self.augmentation(fake, images, shared=not self.aligned)
+        if index == 0 or self.augment.policy:
+            with torch.no_grad():
+                handoff.embedded = critic.embed(view(real.x), real.y)
+        on_real = handoff.embedded
+        assert on_real is not None
         on_fake = critic.embed(view(fake.x), fake.y)
         unlike = pair_scores(critic, on_real, on_fake, self.pairing)
-        fakes = pair_scores(critic, on_fake, on_fake, self.pairing, same=True) if "fakes" in self.kinds else None
+        down = None
+        if "fakes" in self.kinds:
+            within = [on_fake, on_real] if "like" in self.kinds else [on_fake]
+            down = torch.cat([pair_scores(critic, x, x, self.pairing, same=True) for x in within], 1)
         pair_loss = self.pair_loss(images, smooth=False)
-        loss = pair_loss(None, unlike) if critic.head.antisymmetric else pair_loss(unlike, fakes)
+        loss = pair_loss(None, unlike) if critic.head.antisymmetric else pair_loss(unlike, down)
         return loss, {"loss/G": loss}
-
-    def _embed_real(self, nets: Nets, batch: Batch, real: Images, x: Tensor, handoff: Handoff) -> Tensor:
-        if handoff.batch is batch and not self.augment.policy and handoff.embedded is not None:
-            return handoff.embedded
-        with torch.no_grad():
-            handoff.embedded = critic_of(nets).embed(x, real.y)
-        handoff.batch = batch
-        return handoff.embedded
 
 
 def _summary(antisymmetric: bool, scores: dict[str, Tensor], calibrated: bool) -> Scalars:
-    """Mean scores, and how often D is right; an uncalibrated similarity is cut half-way between the kinds' means."""
+    """Mean scores, and how often D is right; an uncalibrated similarity is cut half-way between the means."""
     found = {f"score/{kind}": s.mean() for kind, s in scores.items()}
     unlike = scores["unlike"]
     if antisymmetric:
         return found | {"accuracy/unlike": (unlike > 0).float().mean()}
     if "like" not in scores:
         return found | {"accuracy/unlike": (unlike < 0).float().mean()}
-    cut = torch.zeros(()) if calibrated else parallel.mean((scores["like"].mean() + unlike.mean()).detach() / 2)
+    cut = (
+        torch.zeros(()) if calibrated else parallel.mean((scores["like"].mean() + unlike.mean()).detach() / 2)
+    )
     return found | {
         "accuracy/like": (scores["like"] > cut).float().mean(),
         "accuracy/unlike": (unlike < cut).float().mean(),

@@ -1,4 +1,4 @@
-"""The Siamese GAN on CIFAR-10's cats and dogs: S1 and S2 as they were written, and the recipes that mend them."""
+"""The Siamese GAN on CIFAR-10's cats and dogs: S1 and S2 as they were written, and mended."""
 
 from visavis.data import DataConfig
 from visavis.networks import (
@@ -18,8 +18,8 @@ CATS_AND_DOGS = DataConfig(source="uoft-cs/cifar10", classes=("cat", "dog"), res
 def siamese_catsdogs_as_written() -> Recipe:
     """S1 exactly as it was written.
 
-    Its defect stays: D has a quarter of G's rate and half of its steps, so the losses balance at ln 2 because D
-    tells G nothing.
+    Its defect stays: D has a quarter of G's rate and half of its steps, so the losses balance at ln 2 because
+    D tells G nothing.
     """
     return Recipe(
         name="siamese-catsdogs-as-written",
@@ -49,11 +49,12 @@ def siamese_catsdogs_as_written() -> Recipe:
 
 
 def siamese_catsdogs_2_as_written() -> Recipe:
-    """S2 as it was written: 12,000 images (train and test), Conv-ReLU-BatchNorm branches, a score of dissimilarity.
+    """S2 as it was written: 12,000 images (train and test), Conv-ReLU-BatchNorm branches, a score of
+    dissimilarity.
 
-    D raises the score of (real, fake) and lowers that of (real, real'), G lowers the former: S1's game with the
-    sign turned, without smoothing, the two terms added.  "Two branches" is read as one branch run on both images,
-    which is what Siamese means.  With no held-out images left, nothing can be said of memorisation.
+    D raises the score of (real, fake) and lowers that of (real, real'), G lowers the former: S1's game with
+    the sign turned, without smoothing, the two terms added.  "Two branches" is read as one branch run on both
+    images, which is what Siamese means.  With no held-out images left, nothing can be said of memorisation.
     """
     base = siamese_catsdogs_as_written()
     adam = Adam(lr=1e-4, beta1=0.5, beta2=0.999)
@@ -77,7 +78,7 @@ def siamese_catsdogs_2_as_written() -> Recipe:
 
 
 def siamese_catsdogs() -> Recipe:
-    """S1 mended: the difference head (a margin instead of a similarity), R1 + R2, no normalisation, equal rates."""
+    """S1 mended: the difference head (a margin instead of a similarity), R1 + R2, no norm, equal rates."""
     adam = Adam(lr=4e-4, beta1=0.0, beta2=0.99)
     return Recipe(
         name="siamese-catsdogs",
@@ -85,7 +86,9 @@ def siamese_catsdogs() -> Recipe:
         data=CATS_AND_DOGS.model_copy(update={"flip": True}),
         networks={
             "G": ResidualGenerator(widths=(128, 64, 32, 16), z_dim=64),
-            "D": CriticConfig(branch=ResidualBranch(widths=(128, 64, 32, 16), features=128), head="difference"),
+            "D": CriticConfig(
+                branch=ResidualBranch(widths=(128, 64, 32, 16), features=128), head="difference"
+            ),
         },
         objective=Pairwise(loss="relativistic", r1=1.0, r2=1.0, penalty_every=4),
         adam={"G": adam, "D": adam},

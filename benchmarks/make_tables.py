@@ -1,0 +1,165 @@
+"""Make every measured table of README.md and docs/ from results/*.json, and the scores of `visavis recipes`.
+
+A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``.  ``--check`` changes nothing and fails
+where a file differs from what results/ say; CI runs it.
+"""
+
+import json
+import re
+import statistics
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+SCORES = ROOT / "src/visavis/recipes/scores.json"
+Row = dict[str, Any]
+
+
+def results(name: str) -> Any:
+    """The content of results/NAME.json, or None if it was not measured."""
+    path = ROOT / "results" / f"{name}.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def spread(values: list[float], form: str) -> str:
+    """The median, and the range in brackets where there are several values."""
+    middle = format(statistics.median(values), form)
+    return middle if len(values) == 1 else f"{middle} ({min(values):{form}} to {max(values):{form}})"
+
+
+def by_row(found: Row) -> dict[str, list[Row]]:
+    """Rows of one name together (they differ in the seed), without those that failed."""
+    rows: dict[str, list[Row]] = {}
+    for row in found["rows"]:
+        rows.setdefault(row["row"], []).append(row)
+    return rows
+
+
+def modes(name: str) -> str:
+    """Modes, KL and speed per row of a stacked-digits benchmark."""
+    found = results(name)
+    lines = []
+    for row, seeds in by_row(found).items():
+        good = [s for s in seeds if "modes" in s]
+        if not good:
+            lines.append([row, "diverged", "", "", ""])
+            continue
+        lost = len(seeds) - len(good)
+        lines.append(
+            [
+                row + (f" ({lost} of {len(seeds)} diverged)" if lost else ""),
+                spread([s["modes"] for s in good], ".0f"),
+                spread([s["kl"] for s in good], ".3f"),
+                format(statistics.median(s["images"] for s in good), ",.0f"),
+                format(statistics.median(s["images_per_second"] for s in good), ",.0f"),
+            ]
+        )
+    record = found["record"]
+    seeds = len({row["seed"] for row in found["rows"]})
+    note = (
+        f"\n\n{record['seconds_each']:.0f} s each with {record['threads_each']} thread(s), "
+        f"{record['side_by_side']} at a time on {record['cores']} cores, {seeds} seed(s); "
+        f"torch {record['torch']}, {record['date']}. Against: {record['reference']}."
+    )
+    return table(["", "modes of 1,000", "KL", "images seen", "images/s"], lines) + note
+
+
+def pair_step() -> str:
+    """The step of the Siamese GAN, as written and ours."""
+    found = results("pair-step")
+    rows = [["as written", f"{found['as_written']['images_per_second']:.1f}", "1"]]
+    rows.append(
+        ["ours, fp32", f"{found['ours_fp32']['images_per_second']:.1f}", f"{found['ours_fp32']['ratio']:.2f}"]
+    )
+    best = found["ours_best"]
+    rows.append([f"ours, {best['mode']}", f"{best['images_per_second']:.1f}", f"{best['ratio']:.2f}"])
+    return table(["step", "images/s", "ratio"], rows)
+
+
+def catsdogs() -> str:
+    """Both S1 recipes after the same time."""
+    found = results("catsdogs")
+    columns = found["columns"]
+    rows = [[row["recipe"], *(str(row[key]) for key in columns)] for row in found["rows"]]
+    return table(["recipe", *columns.values()], rows) + f"\n\n{found['record']['note']}"
+
+
+def recipes() -> str:
+    """All recipes with computed sizes and measured scores."""
+    from visavis.recipes.table import describe_all
+
+    scores = make_scores()
+    rows = []
+    for row in describe_all():
+        sizes = ", ".join(f"{name} {count:,}" for name, count in row["parameters"].items())
+        texts = "; ".join(score["text"] for score in scores.get(row["name"], [])) or "not measured"
+        rows.append([f"`{row['name']}`", row["data"], str(row["resolution"]), sizes, texts])
+    return table(["recipe", "data", "px", "parameters", "measured"], rows)
+
+
+def make_scores() -> dict[str, list[Row]]:
+    """What `visavis recipes` shows, by recipe."""
+    scores: dict[str, list[Row]] = {}
+    found = results("stacked-modes")
+    if found:
+        base = [row for row in by_row(found)["base"] if "modes" in row]
+        record = found["record"]
+        text = (
+            f"{spread([r['modes'] for r in base], '.0f')} of 1,000 modes, "
+            f"KL {spread([r['kl'] for r in base], '.3f')} "
+            f"after {record['seconds_each']:.0f} s on {record['threads_each']} CPU core(s), {len(base)} seeds"
+        )
+        scores["stacked-digits"] = [{"name": "modes", "text": text, "source": "results/stacked-modes.json"}]
+    found = results("catsdogs")
+    for row in found["rows"] if found else []:
+        score = {"name": row["score_name"], "text": row["text"], "source": "results/catsdogs.json"}
+        scores[row["recipe"]] = [score]
+    return scores
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "recipes": recipes,
+    "modes": lambda: modes("stacked-modes"),
+    "sweep": lambda: modes("stacked-modes-sweep"),
+    "pair-step": pair_step,
+    "catsdogs": catsdogs,
+}
+
+
+def filled(text: str) -> str:
+    """``text`` with each marked table made anew."""
+
+    def fill(found: re.Match[str]) -> str:
+        return f"<!-- table: {found[1]} -->\n{TABLES[found[1]]()}\n<!-- end -->"
+
+    return re.sub(r"<!-- table: ([\w-]+) -->\n.*?<!-- end -->", fill, text, flags=re.DOTALL)
+
+
+def main() -> None:
+    """Write the tables, or check them."""
+    check = "--check" in sys.argv
+    wanted = {SCORES: json.dumps(make_scores(), indent=2, ensure_ascii=False) + "\n"}
+    pages = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
+    wanted |= {page: filled(page.read_text()) for page in pages}
+    stale = [path for path, text in wanted.items() if path.read_text() != text]
+    for path in stale:
+        if check:
+            print(
+                f"{path.relative_to(ROOT)} differs from what results/ say; run: make table", file=sys.stderr
+            )
+        else:
+            path.write_text(wanted[path])
+            print(f"wrote {path.relative_to(ROOT)}")
+    sys.exit(1 if check and stale else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""What each command does with its arguments.  A command imports what it needs when it runs."""
+
+import os
+import re
+import sys
+from argparse import Namespace
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from visavis.errors import UserError, unknown
+from visavis.files import to_json
+
+
+def leads() -> bool:
+    """Whether this process prints results, as visavis.parallel.leads says without torch."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _check_fields(fields: Iterable[str], train: Sequence[str]) -> None:
+    """Refuse a misspelt option; the recipe checks what is below its fields."""
+    from visavis.recipe import Recipe
+
+    for path in fields:
+        if path.split(".")[0] not in Recipe.model_fields:
+            fields_too = (f"--{name.replace('_', '-')}" for name in Recipe.model_fields)
+            raise unknown("option or field", f"--{path}", dict.fromkeys([*train, *fields_too]))
+
+
+def recipes(given: Namespace) -> None:
+    """Every recipe: its data, size, measured scores."""
+    from visavis.recipes.table import describe_all
+
+    rows = describe_all()
+    if given.json:
+        print(to_json(rows, indent=2))
+        return
+    for row in rows:
+        sizes = ", ".join(f"{name} {count:,}" for name, count in row["parameters"].items())
+        print(f"{row['name']}\n    {row['about']}")
+        print(f"    data {row['data']}, {row['resolution']} px; parameters {sizes}")
+        for score in row["scores"]:
+            print(f"    measured: {score['text']}")
+
+
+def train(given: Namespace) -> None:
+    """Train a recipe, or go on where it stopped."""
+    from visavis.api import prepare
+    from visavis.run import run
+    from visavis.session import Options
+
+    _check_fields(given.changes, given.options)
+    shortcuts = {
+        "data.source": given.data,
+        "data.classes": given.classes,
+        "data.resolution": given.resolution,
+        "batch_size": given.batch_size,
+        "seed": given.seed,
+        "data.skip_broken": "true" if given.skip_broken else None,
+    }
+    changes = {path: value for path, value in shortcuts.items() if value is not None} | given.changes
+    recipe = prepare(given.recipe, changes, lr=given.lr)
+    options = Options(
+        out=given.out or Path("runs") / recipe.name,
+        images=given.images,
+        epochs=given.epochs,
+        seconds=given.time,
+        device=given.device,
+        fresh=given.fresh,
+        init=given.init,
+        checkpoint_every=given.checkpoint_every,
+        quiet=given.json and not sys.stderr.isatty(),
+    )
+    if given.dry_run:
+        from visavis.dryrun import dry_run
+
+        result = dry_run(recipe, options)
+    else:
+        result = run(recipe, options)
+    if leads():
+        _print(given, result)
+
+
+def _print(given: Namespace, result: dict[str, Any]) -> None:
+    if given.json:
+        print(to_json(result, indent=2))
+        return
+    width = max(map(len, result), default=0)
+    for name, value in result.items():
+        if isinstance(value, dict):
+            value = (
+                ", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in value.items())
+                or "none"
+            )
+        print(f"{name:<{width}}  {value}")
+
+
+def sample(given: Namespace) -> None:
+    """Make images with a run."""
+    from visavis.data.write import check_path, write_images
+    from visavis.generate import load
+    from visavis.report.grids import save_grid
+
+    sheet = given.out.suffix.lower() == ".png"
+    if not sheet:
+        check_path(given.out)
+    model = load(given.run, _device(given))
+    if given.seeds is not None:
+        if given.n is not None:
+            raise UserError("-n and --seeds exclude each other; --seeds a-b makes one image a seed")
+        found = re.fullmatch(r"(\d+)-(\d+)", given.seeds)
+        if not found or int(found[1]) > int(found[2]):
+            raise UserError(f"--seeds '{given.seeds}' is no range (allowed: a-b with a up to b, as in 0-15)")
+        seeds = range(int(found[1]), int(found[2]) + 1)
+        pixels, labels = model.seeds(seeds, given.label), model.labels_of_seeds(len(seeds), given.label)
+    else:
+        n = given.n or 16
+        pixels, labels = model.pixels(n, given.label, given.seed), model.labels(0, n, given.label)
+    if sheet:
+        save_grid(given.out, pixels)
+    else:
+        write_images(given.out, pixels, None if labels is None else labels.numpy(), model.classes)
+    _print(given, {"out": str(given.out), "images": len(pixels), "resolution": int(pixels.shape[1])})
+
+
+def interpolate(given: Namespace) -> None:
+    """Walk between latents of a run."""
+    from visavis.generate import load
+    from visavis.report.grids import save_grid
+
+    if given.out.suffix.lower() != ".png":
+        raise UserError(f"--out '{given.out}' is no sheet of images (allowed: a name that ends in .png)")
+    model = load(given.run, _device(given))
+    pixels = model.interpolate(given.rows, given.steps, given.label, given.seed, given.linear)
+    save_grid(given.out, pixels, columns=given.steps)
+    _print(given, {"out": str(given.out), "rows": given.rows, "steps": given.steps})
+
+
+def compare(given: Namespace) -> None:
+    """Ask a run's critic about two images."""
+    from visavis.generate import load
+
+    found = load(given.run, _device(given)).compare(given.a, given.b, given.label)
+    if given.json:
+        _print(given, {found.kind: found.value})
+    elif found.kind == "margin":
+        more = given.a if found.value > 0 else given.b
+        print(f"margin {found.value:+.4f}: {'equal' if found.value == 0 else f'{more} looks more real'}")
+    else:
+        print(f"similarity {found.value:.4f} (higher is more alike; only comparable within this run)")
+
+
+def bench(given: Namespace) -> None:
+    """Time the project against what it replaces."""
+    from visavis.bench import BENCHES
+
+    if given.name not in BENCHES:
+        raise unknown("bench", given.name, BENCHES)
+    device = _device(given)
+    _print(given, BENCHES[given.name](given.batch_size, given.seconds, device))
+
+
+def _device(given: Namespace) -> str:
+    from visavis.devices import pick_device
+
+    return str(pick_device(given.device))

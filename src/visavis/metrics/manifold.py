@@ -1,0 +1,89 @@
+"""Precision and recall, density and coverage: balls around images as an estimate of where images lie.
+
+Sources: Kynkäänniemi et al. 2019, "Improved precision and recall metric for assessing generative models" (k
+= 3, ≤); Naeem et al. 2020, "Reliable fidelity and diversity metrics for generative models" (k = 5).  Both
+compare with ≤ here; the latter's code has <, which differs only where distances tie, as copies of real
+images do.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from visavis.metrics.neighbours import among, chunks, within
+from visavis.metrics.tables import same_width, table
+
+
+@dataclass(frozen=True)
+class Manifold:
+    """For each of N generated and M real images whether the other set surrounds it.
+
+    ``inside_real: bool [N]``, ``inside_generated: bool [M]``: in a ball that reaches from an image of the
+    other set to its k-th nearest.  ``balls: int64 [N]``: in how many real balls of ``k_density``.
+    ``covered: bool [M]``: whether a generated image lies in this real image's ball of ``k_density``.
+    """
+
+    inside_real: Tensor
+    inside_generated: Tensor
+    balls: Tensor
+    covered: Tensor
+    k: int
+    k_density: int
+
+    @property
+    def precision(self) -> float:
+        """The fraction of generated images that look real; not 1 for real images: compare with the null."""
+        return float(self.inside_real.double().mean())
+
+    @property
+    def recall(self) -> float:
+        """The fraction of real images that the generator could make; outliers of its own inflate it."""
+        return float(self.inside_generated.double().mean())
+
+    @property
+    def density(self) -> float:
+        """Real balls around a generated image, divided by k: 1 for real images, more where it is crowded."""
+        return float(self.balls.double().mean()) / self.k_density
+
+    @property
+    def coverage(self) -> float:
+        """The fraction of real images with a generated one near; 1 - 2^-k for as many real images."""
+        return float(self.covered.double().mean())
+
+
+def manifold(
+    generated: Tensor, real: Tensor, k: int = 3, k_density: int = 5, rows: int | None = None
+) -> Manifold:
+    """Compare ``generated: [N, d]`` with ``real: [M, d]``.
+
+    Takes memory for ``rows`` x M distances, by default 64 MB of them, and gives the same whatever ``rows``
+    is. Raises :class:`UserError` when a set has no more than k images, or for values that are not finite.
+    """
+    fake, true = table(generated, "generated features"), table(real, "real features")
+    same_width(fake, true)
+    of_real = among(true, max(k, k_density), rows).squared  # [M, k]
+    radius, wide = of_real[:, k - 1], of_real[:, k_density - 1]
+    own = among(fake, k, rows).squared[:, k - 1, None]  # [N, 1]
+    inside_real, balls = [], []
+    inside_generated = torch.zeros(len(true), dtype=torch.bool, device=true.device)
+    covered = torch.zeros_like(inside_generated)
+    for chunk in chunks(fake, true, rows):
+        inside_real.append(within(chunk, radius, fake, true).any(1))
+        inside_generated |= within(chunk, own[chunk.rows], fake, true).any(0)
+        near = within(chunk, wide, fake, true)
+        balls.append(near.sum(1))
+        covered |= near.any(0)
+    return Manifold(torch.cat(inside_real), inside_generated, torch.cat(balls), covered, k, k_density)
+
+
+def null_coverage(n: int, m: int, k: int) -> float:
+    """The expected coverage when n generated and m real images are of one distribution; about 1 - 2^-k.
+
+    Of the m - 1 other real and n generated images around a real one, in order of distance, the first k are
+    all real with the chance that is missing from 1.  Source: Naeem et al. 2020, proposition 1.
+    """
+    missed = 1.0
+    for i in range(k):
+        missed *= (m - 1 - i) / (m + n - 1 - i)
+    return 1 - missed

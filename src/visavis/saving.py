@@ -1,0 +1,97 @@
+"""What a run saves as it goes: checkpoints, snapshots with their sample grids and curves, metrics."""
+
+import time
+from typing import Any
+
+import torch
+
+import visavis
+from visavis import files, snapshot
+from visavis.folder import GRID
+from visavis.generate import Model
+from visavis.metrics import METRICS
+from visavis.report.curves import plot_curves
+from visavis.report.grids import save_grid
+from visavis.session import Session
+from visavis.snapshot import Description
+from visavis.train import Diverged, State
+
+
+def save_checkpoint(session: Session) -> None:
+    """Make the run safe up to here, which is between two steps."""
+    state = session.state
+    _check_finite(state)
+    snapshot.save_checkpoint(session.options.out, state.tensors(), state.numbers())
+    session.saved_at, session.saved_time = state.images, time.monotonic()
+
+
+def _check_finite(state: State) -> None:
+    """The loop sees a step's losses, not yet the weights that it leads to."""
+    for name, tensor in state.tensors().items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise Diverged(f"{name} is not finite after {state.images} images")
+
+
+def save_snapshot(session: Session) -> None:
+    """Weights, sample grid and curves as of now; older snapshots than the recipe keeps are removed."""
+    state, out, keep = session.state, session.options.out, session.recipe.keep_snapshots
+    _check_finite(state)
+    shown = {name: (state.ema if name in state.ema else state.nets)[name] for name in session.recipe.networks}
+    snapshot.save_snapshot(snapshot.snapshot_path(out, state.images), shown, _description(session))
+    if keep is not None:
+        for old in snapshot.snapshots(out)[:-keep]:
+            old.unlink()
+    sample_grid(session)
+    plot_curves(session.log.rows(), out / "curves.png", title=session.recipe.name)
+
+
+def _description(session: Session) -> Description:
+    recipe, data = session.recipe, session.data
+    plain = recipe.model_dump(mode="json")
+    return Description(
+        networks=plain["networks"],
+        shape=data.shape,
+        classes=data.classes,
+        conditional=recipe.conditional,
+        images=session.state.images,
+        recipe=plain,
+        version=visavis.__version__,
+    )
+
+
+def _model(session: Session) -> Model:
+    return Model({"G": session.state.ema["G"]}, _description(session), session.device)
+
+
+def sample_grid(session: Session) -> None:
+    """The images of fixed latents as of now."""
+    pixels = _model(session).pixels(GRID)
+    save_grid(session.options.out / "samples" / f"{session.state.images:012d}.png", pixels)
+
+
+def save_all(session: Session) -> None:
+    """Save whatever is not saved, where training stopped."""
+    if session.saved_at != session.state.images:
+        save_checkpoint(session)
+    if not snapshot.snapshot_path(session.options.out, session.state.images).exists():
+        save_snapshot(session)
+
+
+def measure(session: Session) -> None:
+    """Append the recipe's metrics of a run that came to its end to metrics.jsonl, unless they stand there."""
+    names, n = session.recipe.metrics, session.recipe.metric_samples
+    row = measured(session)
+    if not names or (row.get("samples") == n and all(any(k.startswith(f"{m}/") for k in row) for m in names)):
+        return
+    pixels = torch.from_numpy(_model(session).pixels(n, seed=1))
+    scores: dict[str, float | int] = {}
+    for name in names:
+        scores |= {f"{name}/{key}": value for key, value in METRICS[name](pixels).items()}
+    table = files.JsonLines(session.options.out / "metrics.jsonl")
+    table.append({"images": session.state.images, "samples": n, "weights": "ema", "seed": 1, **scores})
+
+
+def measured(session: Session) -> dict[str, Any]:
+    """The newest row of metrics of these weights; empty if there is none."""
+    rows = files.JsonLines(session.options.out / "metrics.jsonl").rows()
+    return next((row for row in reversed(rows) if row["images"] == session.state.images), {})

@@ -1,0 +1,74 @@
+"""Gradient penalties against closed forms."""
+
+import torch
+from torch import Tensor
+from torch.testing import assert_close
+
+from visavis.losses.penalties import one_centred, squared_gradients
+
+SHAPE = (2, 3, 4)  # channels, height, width: all different, so that a norm over the wrong ones is seen
+
+
+def images(n: int = 5) -> Tensor:
+    return torch.randn(n, *SHAPE, dtype=torch.float64, requires_grad=True)
+
+
+def test_a_linear_critic_has_the_squared_norm_of_its_weights_over_all_values() -> None:
+    w, x = torch.randn(SHAPE, dtype=torch.float64), images()
+    (found,) = squared_gradients((x * w).sum(dim=(1, 2, 3)), x)
+    assert_close(found, w.square().sum().expand(5))
+
+
+def test_a_quadratic_critic_has_four_times_each_images_squared_norm() -> None:
+    x = images()
+    (found,) = squared_gradients(x.square().sum(dim=(1, 2, 3)), x)
+    assert_close(found, 4 * x.detach().square().sum(dim=(1, 2, 3)))
+
+
+def test_one_call_serves_real_and_fake_images_each_by_itself() -> None:
+    w, v, real, fake = torch.randn(SHAPE).double(), torch.randn(SHAPE).double(), images(), images()
+    scores = (real * w).sum(dim=(1, 2, 3)) - 3 * (fake * v).sum(dim=(1, 2, 3))
+    r1, r2 = squared_gradients(scores, real, fake)
+    assert_close(r1, w.square().sum().expand(5))
+    assert_close(r2, 9 * v.square().sum().expand(5))
+
+
+def test_it_can_be_differentiated_again() -> None:
+    """For scores c·|x|⁴/4 the penalty is c²|x|⁶, whose gradients are 2c|x|⁶ and 6c²|x|⁴x."""
+    c = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
+    x = images(3)
+    squares = x.square().sum(dim=(1, 2, 3))
+    (penalty,) = squared_gradients(c * squares.square() / 4, x)
+    norm6 = squares.detach() ** 3
+    by_c, by_x = torch.autograd.grad(penalty.sum(), (c, x))
+    assert_close(by_c, (2 * 0.7 * norm6).sum())
+    expected = 6 * 0.49 * (squares.detach() ** 2)[:, None, None, None] * x.detach()
+    assert_close(by_x, expected)
+
+
+def test_half_precision_is_summed_in_full() -> None:
+    x = torch.full((1, 3, 40, 40), 0.5, dtype=torch.bfloat16, requires_grad=True)
+    (found,) = squared_gradients(x.sum(dim=(1, 2, 3)), x)
+    assert_close(found, torch.tensor([4800.0]))
+
+
+def test_gradcheck_through_a_small_network() -> None:
+    torch.manual_seed(0)
+    first = torch.randn(24, 4, dtype=torch.float64, requires_grad=True)
+    last = torch.randn(4, dtype=torch.float64, requires_grad=True)
+    x = torch.randn(2, *SHAPE, dtype=torch.float64, requires_grad=True)
+
+    def penalty(first: Tensor, last: Tensor, x: Tensor) -> Tensor:
+        scores = torch.tanh(x.flatten(1) @ first) @ last
+        (squares,) = squared_gradients(scores, x)
+        return squares
+
+    assert torch.autograd.gradcheck(penalty, (first, last, x))
+
+
+def test_one_centred_is_zero_at_one_on_either_side_positive_and_finite_at_zero() -> None:
+    assert_close(one_centred(torch.tensor([1.0])), torch.tensor(0.0))
+    assert_close(one_centred(torch.tensor([4.0, 0.25])), torch.tensor((1 + 0.25) / 2))
+    zero = torch.zeros(2, requires_grad=True)
+    one_centred(zero).backward()
+    assert zero.grad is not None and zero.grad.isfinite().all()
