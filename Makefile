@@ -13,7 +13,7 @@ demo: $(VENV)/.installed
 	@echo "samples: $$(ls $(DEMO)/samples/*.png | tail -n 1)   real: $(DEMO)/real.png   curves: $(DEMO)/curves.png"
 
 test: $(VENV)/.installed-test
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .

@@ -121,7 +121,7 @@ def make_scores() -> dict[str, list[Row]]:
     found = results("catsdogs")
     for row in found["rows"] if found else []:
         score = {"name": row["score_name"], "text": row["text"], "source": "results/catsdogs.json"}
-        scores[row["recipe"]] = [score]
+        scores.setdefault(row["recipe"], []).append(score)
     return scores
 
 

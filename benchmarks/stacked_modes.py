@@ -2,8 +2,8 @@
 
 ``python benchmarks/stacked_modes.py sweep --seconds 60`` trains each row for the same wall-clock time and
 writes results/stacked-modes-sweep.json; ``… finalists --seconds 220 --seeds 0,1,2`` writes
-results/stacked-modes.json.  Each row is trained in a process of its own with ``--threads`` threads, ``--jobs``
-rows side by side.
+results/stacked-modes.json.  Each row is trained in a process of its own with ``--threads`` threads,
+``--jobs`` rows side by side.
 """
 
 import argparse

@@ -22,13 +22,13 @@ ALLOWED = {
     "networks": LEAVES,
     "data": LEAVES,
     "objectives": LEAVES | {"losses", "networks", "data"},
-    "train": {"core", "parallel"},
+    "loop": {"core", "parallel"},
     "snapshot": LEAVES | {"networks"},
     "generate": LEAVES | {"networks", "snapshot", "data"},
     "metrics": LEAVES | {"networks", "snapshot", "data", "generate"},
     "report": LEAVES | {"snapshot", "data", "generate", "metrics"},
-    "recipe": LEAVES | {"networks", "data", "objectives", "train"},
-    "recipes": LEAVES | {"networks", "data", "objectives", "train", "recipe", "snapshot"},
+    "recipe": LEAVES | {"networks", "data", "objectives", "loop"},
+    "recipes": LEAVES | {"networks", "data", "objectives", "loop", "recipe", "snapshot"},
 }
 """Room -> the rooms that it may import; rooms not named here (the program around them) may import any but the
 cli."""
@@ -80,7 +80,7 @@ def test_nothing_but_the_entry_points_imports_the_command_line() -> None:
 def test_inference_imports_no_objective_recipe_or_trainer_when_it_runs() -> None:
     code = (
         "import sys, visavis.generate, visavis.metrics; "
-        "rooms = ('visavis.objectives', 'visavis.recipe', 'visavis.train'); "
+        "rooms = ('visavis.objectives', 'visavis.recipe', 'visavis.loop'); "
         "print([m for m in sys.modules if m.startswith(rooms)])"
     )
     assert run("-c", code).strip() == "[]"

@@ -26,7 +26,7 @@ from visavis.networks import (
     SiameseGenerator,
 )
 from visavis.objectives import GAN, Pairwise
-from visavis.train import Adam, Average, Schedule, State, train, update
+from visavis.loop import Adam, Average, Schedule, State, train, update
 
 WORLD, BATCH, CLASSES = 2, 8, 3
 RESIDUAL = (ResidualGenerator(widths=(8, 6), z_dim=4), ResidualBranch(widths=(8, 6), features=6))

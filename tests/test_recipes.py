@@ -17,7 +17,7 @@ from visavis.recipe import Recipe, override
 from visavis.recipes import RECIPES, get
 from visavis.recipes.table import EMBEDDED, describe_all
 from visavis.snapshot import Description
-from visavis.train import State, train
+from visavis.loop import State, train
 
 BATCH = 4
 CPU = torch.device("cpu")

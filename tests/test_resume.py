@@ -16,7 +16,7 @@ import pytest
 import torch
 from tiny import TINY, Cli, assert_same_run, resumes, rows
 
-from visavis import folder, run, saving, snapshot, train
+from visavis import folder, loop, run, saving, snapshot
 from visavis.report.logs import RunLog
 
 TRAIN = ["train", "digits", *TINY, "--checkpoint-every", "24"]
@@ -346,14 +346,14 @@ def test_a_folder_that_another_process_trains_in(digits_run: Path, cli: Cli) -> 
 def test_divergence_says_what_and_keeps_the_last_good_checkpoint(
     digits_run: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    update = train.update
+    update = loop.update
 
     def spoilt(state: Any, *rest: Any) -> Any:
         scalars = update(state, *rest)
         broken = torch.tensor(float("nan") if state.images >= 88 else 0.0)
         return {name: value + broken for name, value in scalars.items()}
 
-    monkeypatch.setattr(train, "update", spoilt)
+    monkeypatch.setattr(loop, "update", spoilt)
     command = ["train", "digits", *TINY, "--checkpoint-every", 8, "--images", 128, "--out", digits_run]
     diverged = cli(*command)
     assert diverged.status == 1
@@ -374,14 +374,14 @@ def test_weights_that_are_not_finite_are_never_saved(
     digits_run: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last step's losses are finite, what its update made is not."""
-    update_ema = train.update_ema
+    update_ema = loop.update_ema
 
     def spoilt(state: Any, decay: float) -> None:
         update_ema(state, decay)
         if state.images == 80:
             next(state.nets["G"].parameters()).data.view(-1)[0] = float("inf")
 
-    monkeypatch.setattr(train, "update_ema", spoilt)
+    monkeypatch.setattr(loop, "update_ema", spoilt)
     diverged = cli(*TRAIN, "--images", 80, "--out", digits_run)
     assert diverged.status == 1 and "nets.G." in diverged.err
     assert snapshot.load_checkpoint(digits_run).numbers["images"] == 64

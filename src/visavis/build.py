@@ -9,7 +9,7 @@ from visavis.data import ImageSet
 from visavis.errors import UserError, unknown
 from visavis.metrics import METRICS
 from visavis.recipe import Recipe
-from visavis.train import State
+from visavis.loop import State
 
 
 def check(recipe: Recipe, data: ImageSet) -> None:

@@ -74,7 +74,7 @@ def _explain(error: Exception) -> str | None:
     from torch import OutOfMemoryError
 
     from visavis import parallel
-    from visavis.train import Diverged
+    from visavis.loop import Diverged
 
     if isinstance(error, MemoryError | OutOfMemoryError) or "DefaultCPUAllocator" in str(error):
         return "out of memory; give a smaller --batch-size, smaller networks, or --device cpu"

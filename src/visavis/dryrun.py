@@ -13,7 +13,7 @@ from visavis.devices import pick_device
 from visavis.networks import parameters
 from visavis.recipe import Recipe
 from visavis.session import Options, total_images
-from visavis.train import train
+from visavis.loop import train
 
 WARM, TIMED = 2, 5
 

@@ -11,7 +11,7 @@ from visavis.data import DataConfig
 from visavis.errors import UserError, unknown
 from visavis.networks import CriticConfig, NetworkConfig
 from visavis.objectives import ObjectiveConfig, Pairwise
-from visavis.train import Adam, Average, Precision, Schedule
+from visavis.loop import Adam, Average, Precision, Schedule
 
 
 class Recipe(Config):

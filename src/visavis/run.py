@@ -13,7 +13,7 @@ from visavis.recipe import Recipe
 from visavis.report.progress import TrainingProgress
 from visavis.saving import measure, measured, sample_grid, save_all, save_checkpoint, save_snapshot
 from visavis.session import Options, Session, open_session
-from visavis.train import Report, State, train
+from visavis.loop import Report, State, train
 
 __all__ = ["Options", "run"]
 
@@ -25,7 +25,7 @@ def run(recipe: Recipe, options: Options) -> dict[str, Any]:
     """Train ``recipe`` in ``options.out``, resuming what stands there; what ``visavis train --json`` prints.
 
     Raises :class:`UserError` for a user's mistake, before anything is written; KeyboardInterrupt once an
-    interrupted run is saved; :class:`~visavis.train.Diverged` with the last good checkpoint in place.
+    interrupted run is saved; :class:`~visavis.loop.Diverged` with the last good checkpoint in place.
     """
     device = parallel.start(pick_device(options.device))
     with ExitStack() as stack:

@@ -14,7 +14,7 @@ from visavis.report.curves import plot_curves
 from visavis.report.grids import save_grid
 from visavis.session import Session
 from visavis.snapshot import Description
-from visavis.train import Diverged, State
+from visavis.loop import Diverged, State
 
 
 def save_checkpoint(session: Session) -> None:

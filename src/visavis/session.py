@@ -18,7 +18,7 @@ from visavis.data import Batches, ImageSet, load_images, make_batches
 from visavis.errors import UserError
 from visavis.recipe import Recipe
 from visavis.report.logs import RunLog
-from visavis.train import State
+from visavis.loop import State
 
 LOG = logging.getLogger("visavis")
 T = TypeVar("T")

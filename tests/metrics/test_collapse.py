@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from visavis.errors import UserError
+from visavis.metrics import neighbours
 from visavis.metrics.clusters import kmeans
 from visavis.metrics.collapse import (
     bins_that_differ,
@@ -58,6 +59,15 @@ def test_birthday_by_hand() -> None:
     assert_close(found.chance(2), 1 / 6, rtol=0, atol=0.02)
     assert_close(found.chance(3), 1 / 2, rtol=0, atol=0.03)
     assert found.chance(4) == 1 and found.half in (3, 4)
+
+
+def test_birthday_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = drawn(20, 90)
+    expected = birthday(x, trials=50)
+    assert expected.duplicates == int((torch.pdist(x) == 0).sum())
+    monkeypatch.setattr(neighbours, "BYTES", 8 * 90 * 7)  # seven rows at a time
+    found = birthday(x, trials=50)
+    assert found.duplicates == expected.duplicates and torch.equal(found.first, expected.first)
 
 
 def test_birthday_without_a_duplicate(normal: Normal) -> None:
@@ -119,6 +129,9 @@ def test_classes_by_name() -> None:
     assert [share.images for share in shares] == counts.tolist()
     assert_close(shares[2].share, 30 / 500)
     assert_close(shares[2].share_real, 0.2)
+    many, fewer = torch.arange(2).repeat(5000), torch.tensor([0] * 4000 + [1] * 6000)
+    some = class_balance(fewer, many, "ab")  # no chance, but no collapse either
+    assert some[0].p < 1e-9 and some[0].verdict == "present"
     even = class_balance(real.flip(0), real, list("abcde"))
     assert {share.verdict for share in even} == {"present"} and even[0].p == 0.5
 

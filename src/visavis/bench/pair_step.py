@@ -7,56 +7,33 @@ whatever else the machine does falls on both; a ratio is the median of the ratio
 import platform
 import statistics
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from visavis.bench.as_written import AsWritten
+from visavis.bench.gradients import gradient_errors
+from visavis.bench.modes import MODES, Mode, ours, own_recipe, real_images
 from visavis.bench.peak import peaks
-from visavis.build import build_networks
-from visavis.core import Images, Shape
-from visavis.networks import PairCritic
-from visavis.recipe import Recipe
-from visavis.recipes import get
-from visavis.train import Precision, State, autocast, train
+from visavis.core import Images
+from visavis.loop import Precision, State, autocast, train
 
-RECIPE = "siamese-catsdogs-as-written"
-SHAPE = Shape(3, 32)
 LEAST_ROUNDS = 3
 TURN = 0.2
 """A turn is as many steps as take this many seconds, and one at least."""
+
+PATIENCE = "compiling takes longer than the rest; give --seconds 120 or more"
 
 Steps = Callable[[int], object]
 """Make so many training steps."""
 
 
-@dataclass(frozen=True)
-class Mode:
-    """A way to run the project's step that changes neither the networks nor the updates.
-
-    ``compiled``: G and D's branch through ``torch.compile``; compiling (a minute or so) is not timed.
-    """
-
-    precision: Precision = "fp32"
-    channels_last: bool = True
-    compiled: bool = False
-
-
-MODES = {
-    "fp32": Mode(),
-    "fp32, plain layout": Mode(channels_last=False),
-    "bf16": Mode("bf16"),
-    "bf16, plain layout": Mode("bf16", channels_last=False),
-    "fp32, compiled": Mode(compiled=True),
-    "bf16, compiled": Mode("bf16", compiled=True),
-}
 OURS = "fp32"
 AS_WRITTEN = "as written"
 AS_WRITTEN_BF16 = "as written, bf16"
@@ -74,6 +51,8 @@ def time_pair_step(
     each one's share of it.  A mode that this machine cannot run is reported with the reason.
     """
     place = torch.device(device)
+    left_out = {name: {"left_out": PATIENCE} for name in modes}
+    modes = affordable(modes, seconds)
     reals = real_images(batch_size, place)
     written = AsWritten(place)
     states = {name: ours(mode, batch_size, place, written) for name, mode in modes.items()}
@@ -97,8 +76,12 @@ def time_pair_step(
         "as_written": final[AS_WRITTEN],
         "ours_fp32": final[OURS],
         "ours_best": final[best] | {"mode": best},
-        "modes": {name: notes[name] | tried.get(name, {}) for name in notes},
+        "modes": left_out | {name: notes[name] | tried.get(name, {}) for name in notes},
         "flops_per_image": {"as_written": flops[AS_WRITTEN], "ours": flops[OURS]},
+        "gradient_error": {
+            "ours_fp32": gradient_errors(modes[OURS], batch_size, place),
+            "ours_fp32_without_kinks": gradient_errors(modes[OURS], batch_size, place, kinks=False),
+        },
         "peak": peak,
         "share_of_peak": {
             "as_written": share(final[AS_WRITTEN], flops[AS_WRITTEN], peak["fp32_tflops"]),
@@ -107,6 +90,11 @@ def time_pair_step(
         },
         "record": record(batch_size, place, len(times[AS_WRITTEN])),
     }
+
+
+def affordable(modes: Mapping[str, Mode], seconds: float) -> dict[str, Mode]:
+    """Without those that compile, unless there is time for it."""
+    return {name: mode for name, mode in modes.items() if seconds >= 120 or not mode.compiled}
 
 
 def first_steps(steps: Mapping[str, Steps], device: torch.device) -> dict[str, dict[str, Any]]:
@@ -118,48 +106,6 @@ def first_steps(steps: Mapping[str, Steps], device: torch.device) -> dict[str, d
         except Exception as error:  # torch.compile without a C++ compiler raises whatever it likes
             notes[name] = {"failed": (str(error).strip() or type(error).__name__).splitlines()[0]}
     return notes
-
-
-def real_images(batch_size: int, device: torch.device) -> Tensor:
-    """Two batches, ``[2 · batch_size, 3, 32, 32]``: noise, as the time does not depend on what they show."""
-    draws = torch.Generator().manual_seed(0)
-    return (2 * torch.rand(2 * batch_size, 3, 32, 32, generator=draws) - 1).to(device)
-
-
-def own_recipe(mode: Mode, batch_size: int) -> Recipe:
-    """The recipe in that mode."""
-    changes = {
-        "precision": mode.precision,
-        "channels_last": mode.channels_last,
-        "batch_size": batch_size,
-        "tick": 10**12,  # no report amid a turn
-    }
-    return get(RECIPE).model_copy(update=changes)
-
-
-def ours(mode: Mode, batch_size: int, device: torch.device, written: AsWritten) -> State:
-    """The project's training state with the weights of ``written``."""
-    recipe = own_recipe(mode, batch_size)
-    layout = torch.channels_last if mode.channels_last else torch.contiguous_format
-    nets: dict[str, nn.Module] = {}
-    for name, net in build_networks(recipe, SHAPE, 0).items():
-        nets[name] = net.to(device=device, memory_format=layout)  # type: ignore[call-overload]  # torch's stubs lack it
-        copy_weights({"G": written.G, "D": written.D}[name], nets[name])
-    state = State(nets, recipe.objective, recipe.schedule())
-    if mode.compiled:
-        critic = state.nets["D"]
-        assert isinstance(critic, PairCritic)
-        state.nets["G"].compile()
-        critic.branch.compile()
-    return state
-
-
-@torch.no_grad()
-def copy_weights(source: nn.Module, target: nn.Module) -> None:
-    """Parameters and buffers, which both hold in the same order."""
-    for of in (nn.Module.parameters, nn.Module.buffers):
-        for theirs, mine in zip(of(source), of(target), strict=True):
-            mine.copy_(theirs)
 
 
 def plain_steps(written: AsWritten, reals: Tensor, precision: Precision = "fp32") -> Steps:
@@ -175,7 +121,7 @@ def plain_steps(written: AsWritten, reals: Tensor, precision: Precision = "fp32"
 
 
 def own_steps(mode: Mode, state: State, reals: Tensor) -> Steps:
-    """The project's loop, :func:`visavis.train.train`, with everything that it does in a step."""
+    """The project's loop, :func:`visavis.loop.train`, with everything that it does in a step."""
     layout = torch.channels_last if mode.channels_last else torch.contiguous_format
     batch = Images(reals.contiguous(memory_format=layout))
     size = len(reals) // 2
@@ -232,9 +178,16 @@ def summary(times: Mapping[str, list[float]], name: str, batch_size: int) -> dic
 
 def flops_of(steps: Steps) -> int:
     """Floating-point operations of one step's convolutions and matrix products, a multiply-add being two."""
-    with FlopCounterMode(display=False) as counter:
+    uncounted = {}  # torch does not count oneDNN's products, which networks.cpu asks for
+    if torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        uncounted[torch.ops.mkldnn._linear_pointwise] = _linear_flops
+    with FlopCounterMode(display=False, custom_mapping=uncounted) as counter:
         steps(1)
     return int(counter.get_total_flops())
+
+
+def _linear_flops(x: Sequence[int], weight: Sequence[int], *_: object, **__: object) -> int:
+    return 2 * x[0] * x[1] * weight[0]
 
 
 def share(measured: Mapping[str, Any], flops_per_image: float, peak_tflops: float) -> float:

@@ -42,6 +42,8 @@ def kmeans(features: Tensor, k: int, seed: int = 0, iterations: int = 50) -> Cel
     if k < 1:
         raise UserError(f"{k} cells (allowed: 1 or more)")
     x = table(features, least=k)
+    offset = x.mean(0)  # near the origin less is lost to cancellation
+    x = x - offset
     norms = x.square().sum(1)
     centres = _plus_plus(x, norms, k, seed)
     cell = torch.full((len(x),), -1, device=x.device)
@@ -52,7 +54,7 @@ def kmeans(features: Tensor, k: int, seed: int = 0, iterations: int = 50) -> Cel
         counts = torch.bincount(cell, minlength=k)
         sums = torch.zeros_like(centres).index_add_(0, cell, x)
         centres = torch.where(counts[:, None] > 0, sums / counts.clamp(min=1)[:, None], centres)
-    return Cells(centres)
+    return Cells(centres + offset)
 
 
 def principal_axes(features: Tensor, components: int) -> Axes:
@@ -76,7 +78,6 @@ def _plus_plus(x: Tensor, norms: Tensor, k: int, seed: int) -> Tensor:
     for _ in range(1, k):
         last = x[chosen[-1]]
         squared = torch.minimum(squared, (norms - 2 * (x @ last) + last @ last).clamp(min=0))
-        squared[chosen[-1]] = 0
         reach = squared.cumsum(0)
         at = torch.rand((), generator=generator, dtype=torch.float64).to(x.device) * reach[-1]
         chosen.append(min(int(torch.searchsorted(reach, at, right=True)), len(x) - 1))

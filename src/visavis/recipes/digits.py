@@ -5,7 +5,7 @@ from visavis.data import DataConfig
 from visavis.networks import CriticConfig, ResidualBranch, ResidualGenerator
 from visavis.objectives import Pairwise
 from visavis.recipe import Recipe
-from visavis.train import Adam, Average
+from visavis.loop import Adam, Average
 
 
 def stacked_digits() -> Recipe:

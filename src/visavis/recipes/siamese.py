@@ -1,5 +1,6 @@
 """The Siamese GAN on CIFAR-10's cats and dogs: S1 and S2 as they were written, and mended."""
 
+from visavis.core import Ramp
 from visavis.data import DataConfig
 from visavis.networks import (
     CriticConfig,
@@ -10,7 +11,7 @@ from visavis.networks import (
 )
 from visavis.objectives import Pairwise
 from visavis.recipe import Recipe
-from visavis.train import Adam, Average
+from visavis.loop import Adam, Average
 
 CATS_AND_DOGS = DataConfig(source="uoft-cs/cifar10", classes=("cat", "dog"), resolution=32)
 
@@ -42,6 +43,7 @@ def siamese_catsdogs_as_written() -> Recipe:
         batch_size=128,
         images=1_000_000,
         average=Average(decay=0.999),
+        precision="bf16",
         channels_last=True,
         tick=2_560,
         snapshot_every=10_000,
@@ -79,7 +81,7 @@ def siamese_catsdogs_2_as_written() -> Recipe:
 
 def siamese_catsdogs() -> Recipe:
     """S1 mended: the difference head (a margin instead of a similarity), R1 + R2, no norm, equal rates."""
-    adam = Adam(lr=4e-4, beta1=0.0, beta2=0.99)
+    adam = Adam(lr=Ramp(start=5e-4, end=1e-4, images=400_000), beta1=0.0, beta2=0.99)
     return Recipe(
         name="siamese-catsdogs",
         about="cats and dogs, 32×32: difference head, R1 + R2, residual nets, mirrored images",
@@ -90,12 +92,11 @@ def siamese_catsdogs() -> Recipe:
                 branch=ResidualBranch(widths=(128, 64, 32, 16), features=128), head="difference"
             ),
         },
-        objective=Pairwise(loss="relativistic", r1=1.0, r2=1.0, penalty_every=4),
+        objective=Pairwise(loss="relativistic", r1=0.05, r2=0.05, penalty_every=4),
         adam={"G": adam, "D": adam},
         batch_size=64,
         images=1_000_000,
-        average=Average(halflife=20_000),
-        channels_last=True,
+        average=Average(halflife=8_000),
         conditional=True,
         tick=2_560,
         snapshot_every=25_000,
