@@ -6,8 +6,8 @@ First train both at once, one core each (an hour or more):
         OMP_NUM_THREADS=1 visavis train $r --data path/to/cifar10 --out runs/$r --time 62m & done; wait
 
 then ``python benchmarks/catsdogs.py --data path/to/cifar10 --runs runs`` writes results/catsdogs.json and
-the pictures in docs/.  The distances are Fréchet distances of two features that need no trained network: the image
-averaged to 8×8 pixels (192 numbers: composition and colour), and 5×5 patches (75 numbers: texture).
+the pictures in docs/.  The distances are Fréchet distances of two features that need no trained network:
+the image averaged to 8×8 pixels (192 numbers: composition and colour), and 5×5 patches (75 numbers: texture).
 """
 
 import argparse
@@ -92,8 +92,8 @@ def row(run: Path, name: str, model: Model, weights: str, real: dict[str, Tensor
         **shown,
         "measured": found,
         "score_name": "fd_pixels8",
-        "text": f"fd_pixels8 {found['fd_pixels8']['value']:.2f}, fd_patches5 {found['fd_patches5']['value']:.2f} "
-        f"after {last['seconds'] / 60:.0f} min on one CPU core ({weights} weights, 5,000 samples)",
+        "text": f"fd_pixels8 {found['fd_pixels8']['value']:.2f}, "
+        f"fd_patches5 {found['fd_patches5']['value']:.2f} after {last['seconds'] / 60:.0f} min on one CPU core ({weights} weights, 5,000 samples)",
     }
 
 

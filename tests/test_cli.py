@@ -335,3 +335,21 @@ def test_a_critic_without_normalisation_says_a_similarity(animals: Path, tmp_pat
         assert one == pytest.approx(other, abs=1e-6)
         assert cli("compare", run, a, a, "--json").json["similarity"] >= one or head == "concat"
     assert "takes no label" in cli("sample", run, "--label", 3, "--out", tmp_path / "x.png").err
+
+
+def test_selftest_prints_every_oracle_and_exits_by_the_verdict(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from visavis.metrics import selftest
+
+    right = {"name": "one", "expected": 1.0, "measured": 1.01, "tolerance": 0.1, "ok": True}
+    monkeypatch.setattr(selftest, "selftest", lambda: [right])
+    with pytest.raises(SystemExit) as ended:
+        main(["selftest", "--json"])
+    assert ended.value.code == 0
+    assert json.loads(capsys.readouterr().out) == [right]
+    monkeypatch.setattr(selftest, "selftest", lambda: [right, {**right, "name": "two", "ok": False}])
+    with pytest.raises(SystemExit) as ended:
+        main(["selftest"])
+    assert ended.value.code == 1
+    assert "OFF two" in capsys.readouterr().out

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from visavis.core import Every, Images, Phase, Ramp, Shape
+from visavis.loop import Adam, Average, Diverged, Report, Schedule, State, train, update, update_ema
 from visavis.networks import CriticConfig, ResidualBranch, ResidualGenerator
 from visavis.objectives import Pairwise
-from visavis.loop import Adam, Average, Diverged, Report, Schedule, State, train, update, update_ema
 
 BATCH = 4
 

@@ -18,6 +18,7 @@ from visavis import parallel
 from visavis.core import Images, Shape
 from visavis.data.augment import Augment
 from visavis.errors import UserError
+from visavis.loop import Adam, Average, Schedule, State, train, update
 from visavis.networks import (
     CriticConfig,
     ResidualBranch,
@@ -26,7 +27,6 @@ from visavis.networks import (
     SiameseGenerator,
 )
 from visavis.objectives import GAN, Pairwise
-from visavis.loop import Adam, Average, Schedule, State, train, update
 
 WORLD, BATCH, CLASSES = 2, 8, 3
 RESIDUAL = (ResidualGenerator(widths=(8, 6), z_dim=4), ResidualBranch(widths=(8, 6), features=6))

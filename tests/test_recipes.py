@@ -11,13 +11,13 @@ from visavis import snapshot
 from visavis.build import build_state
 from visavis.data import ImageSet, load_images, make_batches
 from visavis.generate import Model, load
+from visavis.loop import State, train
 from visavis.networks import parameters
 from visavis.objectives import GAN, Pairwise
 from visavis.recipe import Recipe, override
 from visavis.recipes import RECIPES, get
 from visavis.recipes.table import EMBEDDED, describe_all
 from visavis.snapshot import Description
-from visavis.loop import State, train
 
 BATCH = 4
 CPU = torch.device("cpu")

@@ -7,9 +7,9 @@ from visavis import parallel, snapshot
 from visavis.core import Shape, mix
 from visavis.data import ImageSet
 from visavis.errors import UserError, unknown
+from visavis.loop import State
 from visavis.metrics import METRICS
 from visavis.recipe import Recipe
-from visavis.loop import State
 
 
 def check(recipe: Recipe, data: ImageSet) -> None:

@@ -103,8 +103,8 @@ def run_command(arguments: list[str]) -> int:
         parser.print_help()
         return 0
     given.changes, given.options = changes, parsers[given.command].option_names()
-    given.run_it(given)
-    return 0
+    status: int | None = given.run_it(given)
+    return status or 0
 
 
 def _parser() -> tuple[Parser, dict[str, Parser]]:
@@ -117,7 +117,7 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
     added: dict[str, Parser] = {}
 
     def command(
-        name: str, run_it: Callable[[argparse.Namespace], None], about: str, epilog: str = ""
+        name: str, run_it: Callable[[argparse.Namespace], int | None], about: str, epilog: str = ""
     ) -> Parser:
         made: Parser = subparsers.add_parser(
             name, help=about, description=about, epilog=epilog, allow_abbrev=False
@@ -159,6 +159,8 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
     compare.add_argument("b", type=Path)
     compare.add_argument("--label", help="the images' class, where the run is conditional")
     compare.add_argument("--device", default="auto")
+
+    command("selftest", commands.selftest, "check the metrics against answers that are known")
 
     bench = command("bench", commands.bench, "time the project against what it replaces, on this machine")
     bench.add_argument("name", help="pair-step")

@@ -150,6 +150,21 @@ def compare(given: Namespace) -> None:
         print(f"similarity {found.value:.4f} (higher is more alike; only comparable within this run)")
 
 
+def selftest(given: Namespace) -> int:
+    """Print each oracle's expected and measured value; 1 if any is off by more than its tolerance."""
+    from visavis.metrics.selftest import selftest as checks
+
+    rows = checks()
+    if given.json:
+        print(to_json(rows, indent=2))
+    else:
+        for row in rows:
+            verdict = "ok " if row["ok"] else "OFF"
+            numbers = f"expected {row['expected']:.5g}, measured {row['measured']:.5g}"
+            print(f"{verdict} {row['name']}: {numbers} (± {row['tolerance']:.2g})")
+    return 0 if all(row["ok"] for row in rows) else 1
+
+
 def bench(given: Namespace) -> None:
     """Time the project against what it replaces."""
     from visavis.bench import BENCHES

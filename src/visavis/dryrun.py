@@ -10,10 +10,10 @@ import torch
 from visavis.build import build_state, check, check_metrics
 from visavis.data import load_images, make_batches
 from visavis.devices import pick_device
+from visavis.loop import train
 from visavis.networks import parameters
 from visavis.recipe import Recipe
 from visavis.session import Options, total_images
-from visavis.loop import train
 
 WARM, TIMED = 2, 5
 

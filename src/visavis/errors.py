@@ -9,7 +9,7 @@ class UserError(ValueError):
 
 
 def unknown(what: str, given: str, allowed: Iterable[str]) -> UserError:
-    """The error for a name that is in no table: ``unknown loss 'hing'; did you mean 'hinge'? (allowed: …)``."""
+    """The error for a name in no table: ``unknown loss 'hing'; did you mean 'hinge'? (allowed: …)``."""
     names = [str(name) for name in allowed]
     close = get_close_matches(given, names, n=1)
     hint = f"did you mean '{close[0]}'? " if close else ""

@@ -9,9 +9,9 @@ from pydantic import BaseModel, PositiveInt, ValidationError, model_validator
 from visavis.core import Config, Names
 from visavis.data import DataConfig
 from visavis.errors import UserError, unknown
+from visavis.loop import Adam, Average, Precision, Schedule
 from visavis.networks import CriticConfig, NetworkConfig
 from visavis.objectives import ObjectiveConfig, Pairwise
-from visavis.loop import Adam, Average, Precision, Schedule
 
 
 class Recipe(Config):

@@ -9,11 +9,11 @@ from typing import Any
 
 from visavis import parallel, snapshot
 from visavis.devices import pick_device
+from visavis.loop import Report, State, train
 from visavis.recipe import Recipe
 from visavis.report.progress import TrainingProgress
 from visavis.saving import measure, measured, sample_grid, save_all, save_checkpoint, save_snapshot
 from visavis.session import Options, Session, open_session
-from visavis.loop import Report, State, train
 
 __all__ = ["Options", "run"]
 

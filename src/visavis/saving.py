@@ -9,12 +9,12 @@ import visavis
 from visavis import files, snapshot
 from visavis.folder import GRID
 from visavis.generate import Model
+from visavis.loop import Diverged, State
 from visavis.metrics import METRICS
 from visavis.report.curves import plot_curves
 from visavis.report.grids import save_grid
 from visavis.session import Session
 from visavis.snapshot import Description
-from visavis.loop import Diverged, State
 
 
 def save_checkpoint(session: Session) -> None:

@@ -16,9 +16,9 @@ from visavis import files, folder, parallel, snapshot
 from visavis.build import build_state, check, check_metrics
 from visavis.data import Batches, ImageSet, load_images, make_batches
 from visavis.errors import UserError
+from visavis.loop import State
 from visavis.recipe import Recipe
 from visavis.report.logs import RunLog
-from visavis.loop import State
 
 LOG = logging.getLogger("visavis")
 T = TypeVar("T")

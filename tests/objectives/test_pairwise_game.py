@@ -11,11 +11,11 @@ from torch.testing import assert_close
 from visavis import parallel
 from visavis.core import Images, Phase, Ramp, Shape
 from visavis.data.augment import Augment
+from visavis.loop import Adam, Schedule, State, update
 from visavis.losses.pairwise import PAIR_LOSSES, bce
 from visavis.networks import CriticConfig, SiameseBranch, SiameseGenerator
 from visavis.objectives import Pairwise
 from visavis.objectives.adversarial import generate, part_of
-from visavis.loop import Adam, Schedule, State, update
 
 ADAM = {"G": Adam(lr=1e-3), "D": Adam(lr=1e-3)}
 KINDS = [("like", "unlike"), ("like", "unlike", "fakes")]

@@ -2,6 +2,7 @@
 
 from visavis.core import Ramp
 from visavis.data import DataConfig
+from visavis.loop import Adam, Average
 from visavis.networks import (
     CriticConfig,
     ResidualBranch,
@@ -11,7 +12,6 @@ from visavis.networks import (
 )
 from visavis.objectives import Pairwise
 from visavis.recipe import Recipe
-from visavis.loop import Adam, Average
 
 CATS_AND_DOGS = DataConfig(source="uoft-cs/cifar10", classes=("cat", "dog"), resolution=32)
 
