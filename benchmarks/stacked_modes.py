@@ -120,13 +120,16 @@ def main() -> None:
     """Run the rows and write the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("sweep", "finalists"))
+    parser.add_argument(
+        "--rows", nargs="*", help="names of rows (default: all of the sweep, or the finalists)"
+    )
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
-    names = list(SWEEP) if given.what == "sweep" else list(FINALISTS)
+    names = given.rows or (list(SWEEP) if given.what == "sweep" else list(FINALISTS))
     seeds = [int(seed) for seed in given.seeds.split(",")]
     with ThreadPoolExecutor(given.jobs) as pool:
         waiting = [
