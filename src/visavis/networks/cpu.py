@@ -28,7 +28,9 @@ def _products_are_slow(device: torch.device) -> bool:
     """Whether torch would ask MKL and oneDNN can be asked instead."""
     if device.type != "cpu" or torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling():
         return False
-    return bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
+    return hasattr(torch.ops.mkldnn, "_linear_pointwise")  # private: another torch may be without it
 
 
 class _Product(torch.autograd.Function):
