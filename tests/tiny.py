@@ -16,7 +16,7 @@ NETWORKS = [
 TINY = [
     *NETWORKS,
     *("--batch-size", "8", "--tick", "16", "--snapshot-every", "64", "--metric-samples", "32"),
-    *("--device", "cpu"),
+    *("--objective.penalty_every", "1", "--device", "cpu"),
 ]
 """``visavis train digits`` in a second."""
 
