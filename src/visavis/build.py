@@ -5,11 +5,29 @@ from torch import nn
 
 from visavis import parallel, snapshot
 from visavis.core import Shape, mix
-from visavis.data import ImageSet
+from visavis.data import Batches, ImageSet, load_images, make_batches
 from visavis.errors import UserError, unknown
 from visavis.loop import State
 from visavis.metrics import METRICS
 from visavis.recipe import Recipe
+
+
+def prepare(recipe: Recipe, device: torch.device) -> tuple[ImageSet, State, Batches]:
+    """The recipe's images, fresh training state and batches, or the refusal of whatever does not fit."""
+    data = load_images(recipe.data)
+    check(recipe, data)
+    state = build_state(recipe, data, device)
+    check_metrics(recipe, data)
+    batches = make_batches(
+        data,
+        recipe.batch_size,
+        recipe.objective.real_batches,
+        recipe.seed,
+        flip=recipe.data.flip,
+        device=device,
+        channels_last=recipe.channels_last,
+    )
+    return data, state, batches
 
 
 def check(recipe: Recipe, data: ImageSet) -> None:

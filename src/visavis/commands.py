@@ -13,7 +13,7 @@ from visavis.files import to_json
 
 
 def leads() -> bool:
-    """Whether this process prints results, as visavis.parallel.leads says without torch."""
+    """Whether this process prints results: before the group is joined, while it lasts, and after."""
     return os.environ.get("RANK", "0") == "0"
 
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import torch
 
-from visavis.build import build_state, check, check_metrics
-from visavis.data import load_images, make_batches
+from visavis.build import prepare
 from visavis.devices import pick_device
 from visavis.loop import train
 from visavis.networks import parameters
@@ -21,19 +20,7 @@ WARM, TIMED = 2, 5
 def dry_run(recipe: Recipe, options: Options) -> dict[str, Any]:
     """Train a few steps in memory; raises what training would raise for the same mistakes."""
     device = pick_device(options.device)
-    data = load_images(recipe.data)
-    check(recipe, data)
-    state = build_state(recipe, data, device)
-    check_metrics(recipe, data)
-    batches = make_batches(
-        data,
-        recipe.batch_size,
-        recipe.objective.real_batches,
-        recipe.seed,
-        flip=recipe.data.flip,
-        device=device,
-        channels_last=recipe.channels_last,
-    )
+    data, state, batches = prepare(recipe, device)
     schedule, size = recipe.schedule(), recipe.batch_size
     list(train(state, recipe.objective, batches, schedule, WARM * size))
     started = time.perf_counter()

@@ -37,11 +37,6 @@ def rank() -> int:
     return dist.get_rank() if active() else 0
 
 
-def leads() -> bool:
-    """Whether this process prints results (before the group is joined, while it lasts, and after)."""
-    return os.environ.get("RANK", "0") == "0"
-
-
 def launched() -> bool:
     """Whether torchrun started this process."""
     return "RANK" in os.environ and "WORLD_SIZE" in os.environ
@@ -158,12 +153,6 @@ def agree(flag: bool, device: torch.device | None = None) -> bool:
     votes = torch.tensor(float(flag), device=device)
     dist.all_reduce(votes)
     return bool(votes.item())
-
-
-def barrier() -> None:
-    """Wait for all processes."""
-    if active():
-        dist.barrier()
 
 
 def from_first(make: Callable[[], T]) -> T:

@@ -13,8 +13,8 @@ import torch.distributed as dist
 from torch import Tensor
 
 from visavis import files, folder, parallel, snapshot
-from visavis.build import build_state, check, check_metrics
-from visavis.data import Batches, ImageSet, load_images, make_batches
+from visavis.build import prepare
+from visavis.data import Batches, ImageSet
 from visavis.errors import UserError
 from visavis.loop import State
 from visavis.recipe import Recipe
@@ -120,19 +120,7 @@ def _prepare(recipe: Recipe, options: Options, device: torch.device) -> Session:
         torch.backends.cudnn.benchmark = True
         torch.backends.cuda.matmul.allow_tf32 = True
         torch.backends.cudnn.allow_tf32 = True
-    data = load_images(recipe.data)
-    check(recipe, data)
-    state = build_state(recipe, data, device)
-    check_metrics(recipe, data)
-    batches = make_batches(
-        data,
-        recipe.batch_size,
-        recipe.objective.real_batches,
-        recipe.seed,
-        flip=recipe.data.flip,
-        device=device,
-        channels_last=recipe.channels_last,
-    )
+    data, state, batches = prepare(recipe, device)
     return Session(recipe, options, data, batches, state, device, RunLog(options.out), parallel.rank() == 0)
 
 
