@@ -9,24 +9,11 @@ import re
 import statistics
 import sys
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
-ROOT = Path(__file__).parents[1]
+from judge_tables import TABLES as JUDGE
+from tables import ROOT, Row, results, table
+
 SCORES = ROOT / "src/visavis/recipes/scores.json"
-Row = dict[str, Any]
-
-
-def results(name: str) -> Any:
-    """The content of results/NAME.json, or None if it was not measured."""
-    path = ROOT / "results" / f"{name}.json"
-    return json.loads(path.read_text()) if path.exists() else None
-
-
-def table(header: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def spread(values: list[float], form: str) -> str:
@@ -145,6 +132,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "sweep": lambda: modes("stacked-modes-sweep"),
     "pair-step": pair_step,
     "catsdogs": catsdogs,
+    **JUDGE,
 }
 
 

@@ -29,9 +29,9 @@ from visavis.networks.classifier import (
     DIGITSR,
     DigitClassifier,
     DigitClassifierConfig,
-    Record,
     save_digit_classifier,
 )
+from visavis.networks.shipped import Record
 
 
 class Training(Config):

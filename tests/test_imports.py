@@ -17,6 +17,7 @@ ALLOWED = {
     "core": set(),
     "errors": set(),
     "parallel": set(),
+    "paths": set(),
     "files": {"errors"},
     "losses": LEAVES,
     "networks": LEAVES,
@@ -24,11 +25,14 @@ ALLOWED = {
     "objectives": LEAVES | {"losses", "networks", "data"},
     "loop": {"core", "parallel"},
     "snapshot": LEAVES | {"networks"},
-    "generate": LEAVES | {"networks", "snapshot", "data"},
-    "metrics": LEAVES | {"networks", "snapshot", "data", "generate"},
-    "report": LEAVES | {"snapshot", "data", "generate", "metrics"},
-    "recipe": LEAVES | {"networks", "data", "objectives", "loop"},
-    "recipes": LEAVES | {"networks", "data", "objectives", "loop", "recipe", "snapshot"},
+    "autoencode": LEAVES | {"losses", "data", "paths"},
+    "translate": LEAVES | {"networks", "snapshot", "data"},
+    "generate": LEAVES | {"networks", "snapshot", "data", "paths", "autoencode", "translate"},
+    "metrics": LEAVES | {"losses", "networks", "snapshot", "data", "generate", "autoencode", "translate"},
+    "report": LEAVES | {"snapshot", "data", "generate", "metrics", "autoencode", "translate"},
+    "watch": LEAVES,
+    "recipe": LEAVES | {"networks", "data", "objectives", "loop", "watch"},
+    "recipes": LEAVES | {"networks", "data", "objectives", "loop", "watch", "recipe", "snapshot"},
 }
 """Room -> the rooms that it may import; rooms not named here (the program around them) may import any but the
 cli."""

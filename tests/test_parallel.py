@@ -20,13 +20,15 @@ from visavis.data.augment import Augment
 from visavis.errors import UserError
 from visavis.loop import Adam, Average, Schedule, State, train, update
 from visavis.networks import (
+    ConvDecoder,
+    ConvEncoder,
     CriticConfig,
     ResidualBranch,
     ResidualGenerator,
     SiameseBranch,
     SiameseGenerator,
 )
-from visavis.objectives import GAN, Pairwise
+from visavis.objectives import GAN, VAE, VAEGAN, Pairwise
 
 WORLD, BATCH, CLASSES = 2, 8, 3
 RESIDUAL = (ResidualGenerator(widths=(8, 6), z_dim=4), ResidualBranch(widths=(8, 6), features=6))
@@ -40,7 +42,9 @@ AS_WRITTEN = Pairwise(
 THREE = ("like", "unlike", "fakes")
 ALL_POLICIES = Augment(policy=("flip", "translation", "cutout", "color"))
 
-CASES: dict[str, tuple[Any, Any, dict[str, Any], Pairwise | GAN, bool]] = {
+ENCODER, DECODER = (make(z_dim=4, widths=(8, 6), base=2) for make in (ConvEncoder, ConvDecoder))
+
+CASES: dict[str, tuple[Any, Any, dict[str, Any], Pairwise | GAN | VAE, bool]] = {
     # generator, branch, the critic's other fields, game, conditional
     "as-written": (*SIAMESE, {"head": "concat", "dropout": 0.3, "hidden": (16,)}, AS_WRITTEN, False),
     "batch-norm-penalised": (*SIAMESE, {}, Pairwise(r1=0.02, r2=0.02, joint=False), False),
@@ -60,6 +64,8 @@ CASES: dict[str, tuple[Any, Any, dict[str, Any], Pairwise | GAN, bool]] = {
     ),
     "aligned-augmented": (*RESIDUAL, {}, Pairwise(augment=ALL_POLICIES, d_steps=2), False),
     "gan": (*RESIDUAL, {"head": "single"}, GAN(r1=0.5, r2=0.5, penalty_every=2), True),
+    "vae": (DECODER, None, {}, VAE(free_bits=0.5), True),
+    "vae-gan": (DECODER, RESIDUAL[1], {}, VAEGAN(r1=0.5, r2=0.5, samples=0.5, features=0.5), False),
 }
 
 
@@ -69,10 +75,11 @@ def build(case: str, channels_last: bool = False) -> tuple[State, Any, Schedule]
     if classes:
         assert generator not in SIAMESE
     torch.manual_seed(0)
-    nets = {
-        "G": generator.build(shape, classes),
-        "D": CriticConfig(branch=branch, **critic).build(shape, classes),
-    }
+    nets = {"G": generator.build(shape, classes)}
+    if branch is not None:
+        nets["D"] = CriticConfig(branch=branch, **critic).build(shape, classes)
+    if generator is DECODER:
+        nets["E"] = ENCODER.build(shape, classes)
     with torch.no_grad():  # away from the zeros of the last convolutions, but as everywhere else
         for net in nets.values():
             for parameter in net.parameters():
@@ -81,7 +88,7 @@ def build(case: str, channels_last: bool = False) -> tuple[State, Any, Schedule]
         nets = {name: net.to(memory_format=torch.channels_last) for name, net in nets.items()}
     adam = Adam(lr=1e-3, eps=1e-3)  # a larger eps: what is only rounding must not become a step
     schedule = Schedule(
-        batch_size=BATCH, tick=BATCH, adam={"G": adam, "D": adam}, average=Average(decay=0.5), seed=5
+        batch_size=BATCH, tick=BATCH, adam=dict.fromkeys(nets, adam), average=Average(decay=0.5), seed=5
     )
     return State(nets, game, schedule), game, schedule
 
@@ -106,14 +113,14 @@ def first_gradients(case: str) -> dict[str, Tensor]:
     state, game, schedule = build(case)
     batch = batches_of(case)(0)
     for index, phase in enumerate(game.phases()):
-        (name,) = phase.trains
+        for name in phase.trains:
 
-        def keep(index: int = index, name: str = name) -> None:
-            for key, parameter in state.nets[name].named_parameters():
-                assert parameter.grad is not None, key
-                found[f"{index}.{name}.{key}"] = parameter.grad.clone()
+            def keep(index: int = index, name: str = name) -> None:
+                for key, parameter in state.nets[name].named_parameters():
+                    assert parameter.grad is not None, key
+                    found[f"{index}.{name}.{key}"] = parameter.grad.clone()
 
-        state.optimisers[name].step = keep  # type: ignore[method-assign, assignment]
+            state.optimisers[name].step = keep  # type: ignore[method-assign, assignment]
         torch.manual_seed(20 + index)
         update(state, phase, batch, schedule)
     return found

@@ -124,3 +124,18 @@ def test_identity_is_what_decides_the_numbers(recipe: Recipe) -> None:
 def test_an_unknown_recipe_names_the_nearest() -> None:
     with pytest.raises(UserError, match="did you mean 'siamese-catsdogs-64'"):
         get("siamese-catdogs-64")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"networks.E.z_dim": "9"}, "E makes latents of 9 numbers and G takes 16.*--networks.G.z_dim"),
+        ({"networks.E": '{"kind": "residual-decoder"}'}, "'residual-decoder', not an encoder .*conv-encoder"),
+        ({"networks.E.norm": "layer"}, "networks.E.norm: .*'batch' or 'none'"),
+        ({"objective.likelihood": "l1"}, "objective.likelihood: .*'gaussian', 'mse' or 'bce'"),
+        ({"objective.free_bits": "-1"}, "objective.free_bits: "),
+    ],
+)
+def test_an_autoencoder_of_parts_that_do_not_fit_is_refused(changes: dict[str, str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        override(get("vae-digits"), changes)

@@ -8,9 +8,12 @@ import pytest
 import torch
 
 from visavis import snapshot
+from visavis.autoencode import reconstruct
 from visavis.build import build_state
-from visavis.data import ImageSet, load_images, make_batches
-from visavis.generate import Model, load
+from visavis.data import AnySet, ImageSet, PairsConfig, PairSet, batches_of, load
+from visavis.errors import UserError
+from visavis.generate import Model
+from visavis.generate import load as load_run
 from visavis.loop import State, train
 from visavis.networks import parameters
 from visavis.objectives import GAN, Pairwise
@@ -18,28 +21,35 @@ from visavis.recipe import Recipe, override
 from visavis.recipes import RECIPES, get
 from visavis.recipes.table import EMBEDDED, describe_all
 from visavis.snapshot import Description
+from visavis.translate import translate_pixels
 
 BATCH = 4
 CPU = torch.device("cpu")
 
 
-def images_for(recipe: Recipe) -> ImageSet:
+def images_for(recipe: Recipe) -> AnySet:
     """The embedded digits, or noise in the shape of what the recipe asks for."""
     if recipe.data.source in EMBEDDED:
-        return load_images(recipe.data)
+        return load(recipe.data)
     random, side = np.random.default_rng(0), recipe.data.resolution or 32
+    if isinstance(recipe.data, PairsConfig):
+        small, large = side // recipe.data.factor, side + recipe.data.jitter
+        a, b = (random.integers(0, 256, (8, s, s, 3), dtype=np.uint8) for s in (small, large))
+        a = np.resize(a, (8, large // recipe.data.factor, large // recipe.data.factor, 3))
+        names = tuple("abcdefgh")
+        return PairSet(a, b, names, names, True, "noise", "0" * 32, jitter=recipe.data.jitter)
     pixels = random.integers(0, 256, (40, side, side, 3), dtype=np.uint8)
     classes = recipe.data.classes or ("one", "other")
     return ImageSet(pixels, random.integers(0, len(classes), 40), classes, "noise", "0" * 32)
 
 
-def go_on(recipe: Recipe, data: ImageSet, state: State, steps: int) -> None:
-    batches = make_batches(
+def go_on(recipe: Recipe, data: AnySet, state: State, steps: int) -> None:
+    batches = batches_of(
         data,
+        recipe.data,
         BATCH,
         recipe.objective.real_batches,
         recipe.seed,
-        flip=recipe.data.flip,
         channels_last=recipe.channels_last,
     )
     torch.manual_seed(steps)  # whatever was drawn before must not matter
@@ -81,16 +91,34 @@ def test_it_builds_steps_resumes_bit_for_bit_and_samples_from_its_snapshot(name:
         images=straight.images,
         recipe=plain,
         version="test",
+        task=recipe.task,
     )
-    nets = {"G": straight.ema["G"], "D": straight.nets["D"]}
+    nets = {name: (straight.ema if name in straight.ema else straight.nets)[name] for name in recipe.networks}
     path = snapshot.snapshot_path(tmp_path, straight.images)
     snapshot.save_snapshot(path, nets, about)
-    expected = Model({"G": straight.ema["G"]}, about).pixels(5, seed=3)
-    found = load(tmp_path)
+    before, found = Model(nets, about), load_run(tmp_path)
+    if isinstance(data, PairSet):
+        assert_it_translates_the_same(before, found, data)
+        return
+    expected = before.pixels(5, seed=3)
     assert np.array_equal(found.pixels(5, seed=3), expected)
     assert expected.shape == (5, data.resolution, data.resolution, data.channels)
-    one, other = found.sample(2)
-    assert found.compare(one, other).kind in ("margin", "similarity")
+    if "E" in nets:
+        pixels = torch.from_numpy(data.images[:5].copy())
+        assert torch.equal(reconstruct(found, pixels), reconstruct(before, pixels))
+    if "D" in nets:
+        one, other = found.sample(2)
+        assert found.compare(one, other).kind in ("margin", "similarity")
+
+
+def assert_it_translates_the_same(before: Model, found: Model, pairs: PairSet) -> None:
+    inputs = pairs.a[:3, : pairs.shape_a.resolution, : pairs.shape_a.resolution]
+    expected = translate_pixels(before, inputs)
+    assert expected.shape == (3, pairs.resolution, pairs.resolution, pairs.channels)
+    apart = np.abs(translate_pixels(found, inputs).astype(int) - expected)
+    assert apart.max() <= 1, "more than the memory layout of the weights can do"
+    with pytest.raises(UserError, match="visavis translate"):
+        found.sample(1)
 
 
 def test_s1_and_s2_as_written_have_the_settings_that_systems_md_gives() -> None:

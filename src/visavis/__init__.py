@@ -11,14 +11,21 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from visavis.api import evaluate as evaluate
     from visavis.api import train as train
     from visavis.errors import UserError as UserError
     from visavis.generate import Model as Model
     from visavis.generate import load as load
 
-_WHERE = {"load": "generate", "Model": "generate", "train": "api", "UserError": "errors"}
+_WHERE = {
+    "load": "generate",
+    "Model": "generate",
+    "train": "api",
+    "evaluate": "api",
+    "UserError": "errors",
+}
 
-__all__ = ["Model", "UserError", "__version__", "load", "train"]
+__all__ = ["Model", "UserError", "__version__", "evaluate", "load", "train"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Training from Python: :func:`train`, the same path as the command line."""
+"""Training and judging from Python: :func:`train`, :func:`evaluate`, the same path as the command line."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,7 +7,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from visavis import recipes
-from visavis.files import to_json
+from visavis.devices import pick_device
+from visavis.errors import UserError, unknown
+from visavis.files import to_json, write_json
 from visavis.recipe import Recipe, override
 from visavis.run import run
 from visavis.session import Options
@@ -64,3 +66,49 @@ def _text(value: Any) -> str:
     if isinstance(value, BaseModel):
         return value.model_dump_json()
     return value if isinstance(value, str) else to_json(value)
+
+
+def evaluate(
+    images: str | Path,
+    reference: str | Path | None = None,
+    *,
+    against: str | Path | None = None,
+    gallery: str | Path | None = None,
+    out: str | Path | None = None,
+    device: str = "auto",
+    **options: Any,
+) -> dict[str, Any]:
+    """Judge a run's images, or images; returns what ``visavis evaluate --json`` prints.
+
+    ``options`` are the fields of :class:`visavis.metrics.evaluate.Options`: ``features``, ``n``, ``classes``,
+    ``seed`` and so on.  ``gallery``: a folder for sheets of nearest and closest images; ``out``: a ``.json``
+    for the result.  Raises :class:`visavis.UserError` for a mistake that the user can mend.
+    """
+    from visavis.metrics import against as comparing
+    from visavis.metrics import by_task
+    from visavis.metrics.evaluate import Options as How
+    from visavis.metrics.evaluate import evaluate as judge
+    from visavis.report.gallery import save_gallery
+
+    if out is not None and Path(out).suffix.lower() != ".json":
+        raise UserError(f"--out '{out}' is no place for a result (allowed: a name that ends in .json)")
+    if unknown_ones := [name for name in options if name not in How.__dataclass_fields__]:
+        raise unknown("option", unknown_ones[0], How.__dataclass_fields__)
+    text = None if reference is None else str(reference)
+    how = How(reference=text, device=str(pick_device(device)), **options)
+    if comparing.is_result(images):
+        result = comparing.of_results(images, against)
+    elif (task := by_task.task_of(images)) == "translate":
+        if against is not None or gallery is not None:
+            raise UserError("--against and --gallery are for runs that generate; leave them out")
+        result = by_task.judge_translator(images, how)
+    else:
+        found = judge(images, how, against)
+        result = found.result
+        if task == "reconstruct":
+            result = result | {"reconstruction": by_task.reconstructions(images, how)}
+        if gallery is not None:
+            save_gallery(Path(gallery), found)
+    if out is not None:
+        write_json(out, result)
+    return result

@@ -5,32 +5,32 @@ from torch import nn
 
 from visavis import parallel, snapshot
 from visavis.core import Shape, mix
-from visavis.data import Batches, ImageSet, load_images, make_batches
+from visavis.data import AnySet, Batches, batches_of, load
 from visavis.errors import UserError, unknown
 from visavis.loop import State
 from visavis.metrics import METRICS
 from visavis.recipe import Recipe
 
 
-def prepare(recipe: Recipe, device: torch.device) -> tuple[ImageSet, State, Batches]:
+def prepare(recipe: Recipe, device: torch.device) -> tuple[AnySet, State, Batches]:
     """The recipe's images, fresh training state and batches, or the refusal of whatever does not fit."""
-    data = load_images(recipe.data)
+    data = load(recipe.data)
     check(recipe, data)
     state = build_state(recipe, data, device)
     check_metrics(recipe, data)
-    batches = make_batches(
+    batches = batches_of(
         data,
+        recipe.data,
         recipe.batch_size,
         recipe.objective.real_batches,
         recipe.seed,
-        flip=recipe.data.flip,
         device=device,
         channels_last=recipe.channels_last,
     )
     return data, state, batches
 
 
-def check(recipe: Recipe, data: ImageSet) -> None:
+def check(recipe: Recipe, data: AnySet) -> None:
     """Refuse images or a batch that the recipe cannot take."""
     if data.channels not in (1, 3):
         raise UserError(f"images of '{data.name}' have {data.channels} channels (allowed: 1, 3)")
@@ -46,7 +46,7 @@ def check(recipe: Recipe, data: ImageSet) -> None:
         )
 
 
-def check_metrics(recipe: Recipe, data: ImageSet) -> None:
+def check_metrics(recipe: Recipe, data: AnySet) -> None:
     """Refuse metrics that cannot be taken of such images: now, not when hours of training are over."""
     channels, resolution = data.shape
     for name in recipe.metrics:
@@ -69,7 +69,7 @@ def build_networks(recipe: Recipe, shape: Shape, classes: int) -> dict[str, nn.M
     return networks
 
 
-def build_state(recipe: Recipe, data: ImageSet, device: torch.device) -> State:
+def build_state(recipe: Recipe, data: AnySet, device: torch.device) -> State:
     """Networks with fresh weights on their device, their averages and optimisers."""
     networks = build_networks(recipe, data.shape, len(data.classes))
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format

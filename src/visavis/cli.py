@@ -160,6 +160,25 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
     compare.add_argument("--label", help="the images' class, where the run is conditional")
     compare.add_argument("--device", default="auto")
 
+    turn = command("translate", commands.translate, "turn pictures into others with a run that learned to")
+    turn.add_argument("run", type=Path, help="a run's folder, or one of its snapshots")
+    turn.add_argument("images", type=Path, nargs="+", help="pictures and folders of pictures, of any sizes")
+    turn.add_argument("--out", type=Path, required=True, help="folder for the PNGs, which keep their names")
+    turn.add_argument("--direction", help="a-to-b (the default) or b-to-a, where the run learned both")
+    fit = turn.add_mutually_exclusive_group()
+    for name, about in (
+        ("tile", "cut what is larger than the training images into overlapping tiles (the default)"),
+        ("whole", "run the network on the whole picture"),
+        ("resize", "resize the short side to that of the training images"),
+    ):
+        fit.add_argument(f"--{name}", dest="fit", action="store_const", const=name, help=about)
+    turn.add_argument("--original-size", action="store_true", help="after --resize, resize the result back")
+    turn.add_argument("--batch-size", type=_positive, default=None, help="tiles at a time (default 8)")
+    turn.add_argument("--force", action="store_true", help="replace files that exist")
+    turn.add_argument("--device", default="auto")
+
+    _evaluate_arguments(command("evaluate", commands.evaluate, "judge a run, or images from anywhere"))
+
     command("selftest", commands.selftest, "check the metrics against answers that are known")
 
     bench = command("bench", commands.bench, "time the project against what it replaces, on this machine")
@@ -197,6 +216,34 @@ def _train_arguments(train: Parser) -> None:
     train.add_argument(
         "--dry-run", action="store_true", help="sizes and speed of a few steps; nothing is written"
     )
+
+
+def _evaluate_arguments(judge: Parser) -> None:
+    judge.add_argument(
+        "images", help="a run, a snapshot, a folder of images, .npz, parquet; a stored result with --against"
+    )
+    judge.add_argument(
+        "--reference", help="real images, named as --data names them (default: what the run was trained on)"
+    )
+    judge.add_argument("--split", help="the reference's part (default train, or the run's)")
+    judge.add_argument(
+        "--held-out", default="auto", help="the part that gives the nulls: a split, auto (test, …), none"
+    )
+    judge.add_argument("--classes", help="these classes only, as in cat,dog")
+    judge.add_argument("--features", help="digitsr, cifar10r, inception, module:path (default: by the size)")
+    judge.add_argument("--weights", type=Path, help="the features' weights, as inception needs")
+    judge.add_argument("--resize", help="the rule that fits images to the features, by name")
+    judge.add_argument("-n", type=_positive, default=None, help="how many images (default: as are held out)")
+    judge.add_argument("--raw", action="store_true", help="a run's own weights instead of their average")
+    judge.add_argument("--seed", type=_whole, default=0)
+    judge.add_argument("--against", help="other images, another run or a stored result: which is better?")
+    judge.add_argument("--infinity", action="store_true", help="extrapolate to infinitely many images too")
+    judge.add_argument("--per-class", action="store_true", help="insist on figures of each class")
+    judge.add_argument("--resolution", type=_positive, help="resize the images to this many pixels")
+    judge.add_argument("--skip-broken", action="store_true", help="leave out images that do not decode")
+    judge.add_argument("--gallery", type=Path, help="folder for sheets of nearest and closest images")
+    judge.add_argument("--out", type=Path, help="write the result, with its record, to this .json")
+    judge.add_argument("--device", default="auto")
 
 
 def _whole(text: str) -> int:

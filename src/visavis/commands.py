@@ -150,6 +150,54 @@ def compare(given: Namespace) -> None:
         print(f"similarity {found.value:.4f} (higher is more alike; only comparable within this run)")
 
 
+def translate(given: Namespace) -> int:
+    """Turn pictures into others; 1 if some could not be read."""
+    from visavis.generate import load
+    from visavis.report.progress import TrainingProgress
+    from visavis.translate import BATCH, Translator
+    from visavis.translate.folder import check_writable, plan, translate_files
+
+    jobs = plan(given.images, given.out, given.force)
+    translator = Translator(load(given.run, _device(given)), given.direction, given.fit, given.original_size)
+    check_writable(given.out)
+    with TrainingProgress(len(jobs), quiet=given.json and not sys.stderr.isatty()) as progress:
+        done = translate_files(
+            translator, jobs, given.batch_size or BATCH, lambda images: progress.update(images, {})
+        )
+        seconds = progress.seconds
+    for note in done.notes:
+        print(f"visavis: {note}", file=sys.stderr)
+    for path, why in done.broken:
+        print(f"visavis: cannot read '{path}': {why}; the others are done", file=sys.stderr)
+    result = {
+        "out": str(given.out),
+        "images": done.written,
+        "broken": [str(path) for path, _ in done.broken],
+        "seconds": round(seconds, 3),
+        "images_per_second": round(done.written / max(seconds, 1e-9), 2),
+    }
+    if given.json:
+        _print(given, result)
+    else:
+        _print(given, result | {"broken": len(done.broken)})
+    return 1 if done.broken else 0
+
+
+def evaluate(given: Namespace) -> None:
+    """Judge a run or images."""
+    from visavis.api import evaluate as judge
+    from visavis.report.verdict import verdict
+
+    names = ("reference", "features", "n", "weights", "resize", "raw", "seed", "split", "held_out")
+    more = ("resolution", "skip_broken", "infinity", "per_class", "against", "gallery", "out", "device")
+    result = judge(
+        given.images,
+        classes=tuple(name for name in (given.classes or "").split(",") if name),
+        **{name: getattr(given, name) for name in (*names, *more)},
+    )
+    print(to_json(result, indent=2) if given.json else verdict(result))
+
+
 def selftest(given: Namespace) -> int:
     """Print each oracle's expected and measured value; 1 if any is off by more than its tolerance."""
     from visavis.metrics.selftest import selftest as checks

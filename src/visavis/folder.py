@@ -11,19 +11,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 import visavis
 from visavis import files, snapshot
-from visavis.data import ImageSet
+from visavis.data import AnySet
 from visavis.errors import UserError
 from visavis.recipe import Recipe, validated
 from visavis.report.grids import save_grid
 from visavis.report.logs import RunLog
-
-GRID = 64
-"""Images in a grid."""
+from visavis.report.sheets import real_sheet
 
 _FOLDERS = ("samples", "snapshots", "tensorboard")
 _FILES = (  # in the order in which they may go: a folder half cleared is still a run, and has no checkpoint
@@ -34,13 +31,13 @@ _FILES = (  # in the order in which they may go: a folder half cleared is still 
     "metrics.jsonl",
     "real.png",
     "curves.png",
-    "best.safetensors",
+    snapshot.BEST,
     "report.html",
     "recipe.json",
 )
 
 
-def refuse_another(folder: Path, recipe: Recipe, data: ImageSet, init: Path | None, fresh: bool) -> None:
+def refuse_another(folder: Path, recipe: Recipe, data: AnySet, init: Path | None, fresh: bool) -> None:
     """Raise :class:`UserError` for a folder that holds another run, or something that is no run."""
     if folder.exists() and not folder.is_dir():
         raise UserError(f"'{folder}' is a file; give --out a folder")
@@ -62,7 +59,7 @@ def refuse_another(folder: Path, recipe: Recipe, data: ImageSet, init: Path | No
 
 
 def _differences(
-    old: Any, recipe: Recipe, data: ImageSet, init: Path | None
+    old: Any, recipe: Recipe, data: AnySet, init: Path | None
 ) -> Iterator[tuple[str, object, object]]:
     """What tells the run that stands there from this one; fields of a later version have their defaults."""
     yield from _unequal(validated(old["recipe"]).identity(), recipe.identity())
@@ -74,7 +71,7 @@ def _differences(
         yield "init", old["init"], init
 
 
-def _sizes(old: Any, data: ImageSet) -> list[tuple[int, int]]:
+def _sizes(old: Any, data: AnySet) -> list[tuple[int, int]]:
     return [(old["images"], old["resolution"]), (len(data), data.resolution)]
 
 
@@ -108,7 +105,7 @@ def held(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def begin(folder: Path, recipe: Recipe, data: ImageSet, init: Path | None) -> None:
+def begin(folder: Path, recipe: Recipe, data: AnySet, init: Path | None) -> None:
     """The first files of a run."""
     shape = data.shape
     described = {
@@ -127,8 +124,7 @@ def begin(folder: Path, recipe: Recipe, data: ImageSet, init: Path | None) -> No
         "torch": torch.__version__,
     }
     files.write_json(folder / "recipe.json", described)
-    shown = np.random.default_rng(0).permutation(len(data))[:GRID]
-    save_grid(folder / "real.png", np.asarray(data.images[shown]))
+    save_grid(folder / "real.png", *real_sheet(data))
 
 
 def cut_back(folder: Path, log: RunLog, images: int) -> None:

@@ -16,6 +16,7 @@ from visavis.data.decode import BrokenImageError, decode, to_rgb, to_square
 from visavis.data.pixels import to_float, to_uint8
 from visavis.errors import UserError, unknown
 from visavis.networks import PairCritic
+from visavis.paths import lerp, slerp
 from visavis.snapshot import Description, find_snapshot, load_snapshot
 
 Pixels = NDArray[np.uint8]
@@ -154,9 +155,24 @@ class Model:
         first = self.labels(0, 1, label)
         return None if first is None else first.expand(n)
 
+    def reconstruct(self, images: Sequence[Picture]) -> list[Image.Image]:
+        """What an autoencoder makes of pictures again, at its own resolution."""
+        from visavis.autoencode import reconstruct
+
+        x = torch.stack([self._picture(picture) for picture in images])
+        return pictures(reconstruct(self, to_uint8(x).permute(0, 2, 3, 1)).numpy())
+
+    def translate(self, image: Picture, direction: str = "a-to-b") -> Image.Image:
+        """The picture that a translator makes of another; ``direction``: of a game that knows both."""
+        from visavis.translate import translate
+
+        return translate(self, [image], direction)[0]
+
     @property
     def _z_dim(self) -> int:
-        z_dim: Any = self.networks["G"].z_dim
+        z_dim: Any = getattr(self.networks.get("G"), "z_dim", None)
+        if z_dim is None:
+            raise UserError("this run translates images and draws none of its own; use visavis translate")
         return int(z_dim)
 
     def _picture(self, given: Picture) -> Tensor:
@@ -185,21 +201,6 @@ def load(run: str | Path, device: str = "cpu") -> Model:
 def pictures(pixels: Pixels) -> list[Image.Image]:
     """uint8 ``[N, H, W, C]`` -> N pictures."""
     return [Image.fromarray(image[..., 0] if image.shape[2] == 1 else image) for image in pixels]
-
-
-def lerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-    """The straight line from ``a`` (t = 0) to ``b`` (t = 1)."""
-    return a + t * (b - a)
-
-
-def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-    """Along the great circle from ``a`` to ``b``, the length interpolated too."""
-    angle = torch.arccos(torch.dot(a / a.norm(), b / b.norm()).clamp(-1 + 1e-6, 1 - 1e-6))
-    weight_a, weight_b = (
-        torch.sin((1 - t) * angle) / torch.sin(angle),
-        torch.sin(t * angle) / torch.sin(angle),
-    )
-    return weight_a * a + weight_b * b
 
 
 def _chunks(n: int) -> Iterator[tuple[int, int]]:

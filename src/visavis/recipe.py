@@ -7,11 +7,12 @@ from typing import Any
 from pydantic import BaseModel, PositiveInt, ValidationError, model_validator
 
 from visavis.core import Config, Names
-from visavis.data import DataConfig
+from visavis.data import AnyData
 from visavis.errors import UserError, unknown
 from visavis.loop import Adam, Average, Precision, Schedule
-from visavis.networks import CriticConfig, NetworkConfig
+from visavis.networks import ConvEncoder, CriticConfig, NetworkConfig, ResidualEncoder
 from visavis.objectives import ObjectiveConfig, Pairwise
+from visavis.watch import Watch
 
 
 class Recipe(Config):
@@ -21,12 +22,12 @@ class Recipe(Config):
     counted in images that D's first phase sees.  ``tick``: images between two rows of the log.
     ``snapshot_every``: images between two snapshots with their sample grids, of which the last
     ``keep_snapshots`` are kept (None: all). ``metrics``: names of ``visavis.metrics.METRICS`` taken of
-    ``metric_samples`` images when training ends.
+    ``metric_samples`` images when training ends.  ``watch``: evaluation on the way there.
     """
 
     name: str
     about: str
-    data: DataConfig
+    data: AnyData
     networks: Mapping[str, NetworkConfig]
     objective: ObjectiveConfig
     adam: Mapping[str, Adam]
@@ -42,6 +43,7 @@ class Recipe(Config):
     keep_snapshots: PositiveInt | None = 3
     metrics: Names = ()
     metric_samples: PositiveInt = 26_000
+    watch: Watch = Watch()
 
     @model_validator(mode="after")
     def _head_fits_game(self) -> "Recipe":
@@ -76,6 +78,35 @@ class Recipe(Config):
                     )
         return self
 
+    @model_validator(mode="after")
+    def _encoder_fits_decoder(self) -> "Recipe":
+        encoder, decoder = self.networks.get("E"), self.networks.get("G")
+        if encoder is None:
+            return self
+        if not isinstance(encoder, ConvEncoder | ResidualEncoder):
+            raise ValueError(
+                f"network E is a '{encoder.kind}', not an encoder (allowed: conv-encoder, residual-encoder)"
+            )
+        made_from = getattr(decoder, "z_dim", None)
+        if made_from != encoder.z_dim:
+            raise ValueError(
+                f"E makes latents of {encoder.z_dim} numbers and G takes {made_from}; give "
+                "--networks.E.z_dim and --networks.G.z_dim alike"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _networks_fit_game(self) -> "Recipe":
+        check = getattr(self.objective, "check", None)  # games on pairs have one
+        if check is not None:
+            check(self.networks, getattr(self.data, "factor", 1))
+        return self
+
+    @property
+    def task(self) -> str:
+        """What its networks are for: generate, reconstruct or translate."""
+        return self.objective.task
+
     def schedule(self) -> Schedule:
         """The part that the loop reads."""
         return Schedule(
@@ -90,7 +121,8 @@ class Recipe(Config):
     def identity(self) -> dict[str, Any]:
         """What a run and the recipe that resumes it must agree in; not how long or how often to look."""
         found = self.model_dump(mode="json")
-        for name in ("images", "about", "keep_snapshots", "metrics", "metric_samples", "snapshot_every"):
+        looks = ("keep_snapshots", "metrics", "metric_samples", "snapshot_every", "watch")
+        for name in ("images", "about", *looks):
             del found[name]
         for name in ("source", "stream", "device_bytes", "skip_broken"):  # the data's digest stands for these
             found["data"].pop(name, None)
@@ -113,7 +145,7 @@ def validated(plain: Mapping[str, Any]) -> Recipe:
     try:
         return Recipe.model_validate(plain)
     except ValidationError as error:
-        raise UserError(_explain(error)) from None
+        raise UserError(_explain(error, plain)) from None
 
 
 def _assign(plain: dict[str, Any], path: str, text: str) -> None:
@@ -139,11 +171,22 @@ def _value(text: str) -> Any:
         return {"None": None, "True": True, "False": False}.get(text, text)
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError, plain: Mapping[str, Any]) -> str:
     first = error.errors()[0]
-    tags = {"residual", "siamese", "pair", "pairwise", "gan", "float", "Ramp"}
-    path = ".".join(str(part) for part in first["loc"] if str(part) not in tags)
+    path = ".".join(_fields(first["loc"], plain, first["type"] == "missing"))
     message = first["msg"].removeprefix("Value error, ")
     given = first.get("input")
     shown = "" if isinstance(given, dict | BaseModel) else f" (given: {given!r})"
     return f"{path}: {message}{shown}" if path else message
+
+
+def _fields(place: tuple[str | int, ...], plain: Any, missing: bool) -> list[str]:
+    """The parts of pydantic's ``place`` that are fields, not names of a union's members."""
+    kept = []
+    for part in place:
+        if isinstance(plain, Mapping) and part in plain:
+            plain = plain[part]
+            kept.append(str(part))
+        elif isinstance(part, int):
+            kept.append(str(part))
+    return [*kept, str(place[-1])] if missing else kept

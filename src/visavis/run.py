@@ -9,6 +9,7 @@ from typing import Any
 
 from visavis import parallel, snapshot
 from visavis.devices import pick_device
+from visavis.judging import Watcher
 from visavis.loop import Report, State, train
 from visavis.recipe import Recipe
 from visavis.report.progress import TrainingProgress
@@ -48,6 +49,8 @@ def run(recipe: Recipe, options: Options) -> dict[str, Any]:
 
 
 def _train(session: Session) -> None:
+    watcher = Watcher(session) if session.writes and session.recipe.watch.every else None
+    session.settled = parallel.from_first(lambda: watcher.settled() if watcher else None)
     if session.ended:
         return
     recipe, options, state = session.recipe, session.options, session.state
@@ -74,6 +77,8 @@ def _train(session: Session) -> None:
             state.seconds = now - began
             if session.writes:
                 _record(session, report, rate)
+                if watcher is not None and watcher.due(images):
+                    watcher.look()
                 progress.update(report.images, {"images_per_second": rate, **report.scalars})
             images, since = state.images, time.monotonic()  # what recording takes is not training
 

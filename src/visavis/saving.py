@@ -1,18 +1,19 @@
 """What a run saves as it goes: checkpoints, snapshots with their sample grids and curves, metrics."""
 
 import time
+from pathlib import Path
 from typing import Any
 
 import torch
 
 import visavis
 from visavis import files, snapshot
-from visavis.folder import GRID
 from visavis.generate import Model
 from visavis.loop import Diverged, State
 from visavis.metrics import METRICS
 from visavis.report.curves import plot_curves
 from visavis.report.grids import save_grid
+from visavis.report.sheets import sheet
 from visavis.session import Session
 from visavis.snapshot import Description
 
@@ -35,14 +36,24 @@ def _check_finite(state: State) -> None:
 def save_snapshot(session: Session) -> None:
     """Weights, sample grid and curves as of now; older snapshots than the recipe keeps are removed."""
     state, out, keep = session.state, session.options.out, session.recipe.keep_snapshots
-    _check_finite(state)
-    shown = {name: (state.ema if name in state.ema else state.nets)[name] for name in session.recipe.networks}
-    snapshot.save_snapshot(snapshot.snapshot_path(out, state.images), shown, _description(session))
+    _write_snapshot(session, snapshot.snapshot_path(out, state.images))
     if keep is not None:
         for old in snapshot.snapshots(out)[:-keep]:
             old.unlink()
     sample_grid(session)
     plot_curves(session.log.rows(), out / "curves.png", title=session.recipe.name)
+
+
+def save_best(session: Session) -> None:
+    """Keep the weights as of now apart, as the best so far."""
+    _write_snapshot(session, session.options.out / snapshot.BEST)
+
+
+def _write_snapshot(session: Session, path: Path) -> None:
+    state = session.state
+    _check_finite(state)
+    shown = {name: (state.ema if name in state.ema else state.nets)[name] for name in session.recipe.networks}
+    snapshot.save_snapshot(path, shown, _description(session))
 
 
 def _description(session: Session) -> Description:
@@ -56,17 +67,19 @@ def _description(session: Session) -> Description:
         images=session.state.images,
         recipe=plain,
         version=visavis.__version__,
+        task=recipe.task,
     )
 
 
-def _model(session: Session) -> Model:
-    return Model({"G": session.state.ema["G"]}, _description(session), session.device)
+def averaged(session: Session) -> Model:
+    """The averaged networks as of now."""
+    return Model(dict(session.state.ema.items()), _description(session), session.device)
 
 
 def sample_grid(session: Session) -> None:
-    """The images of fixed latents as of now."""
-    pixels = _model(session).pixels(GRID)
-    save_grid(session.options.out / "samples" / f"{session.state.images:012d}.png", pixels)
+    """The sheet of the run's task as of now."""
+    pixels, columns = sheet(session.recipe.task, averaged(session), session.shown)
+    save_grid(session.options.out / "samples" / f"{session.state.images:012d}.png", pixels, columns)
 
 
 def save_all(session: Session) -> None:
@@ -83,7 +96,7 @@ def measure(session: Session) -> None:
     row = measured(session)
     if not names or (row.get("samples") == n and all(any(k.startswith(f"{m}/") for k in row) for m in names)):
         return
-    pixels = torch.from_numpy(_model(session).pixels(n, seed=1))
+    pixels = torch.from_numpy(averaged(session).pixels(n, seed=1))
     scores: dict[str, float | int] = {}
     for name in names:
         scores |= {f"{name}/{key}": value for key, value in METRICS[name](pixels).items()}

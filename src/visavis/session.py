@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from visavis import files, folder, parallel, snapshot
 from visavis.build import prepare
-from visavis.data import Batches, ImageSet
+from visavis.data import AnySet, Batches, held_out
 from visavis.errors import UserError
 from visavis.loop import State
 from visavis.recipe import Recipe
@@ -48,7 +49,7 @@ class Session:
 
     recipe: Recipe
     options: Options
-    data: ImageSet
+    data: AnySet
     batches: Batches
     state: State
     device: torch.device
@@ -59,6 +60,8 @@ class Session:
     """The signal, Ctrl-C or SIGTERM, that asks to stop after this step, save and leave."""
     saved_at: int = 0
     saved_time: float = field(default_factory=time.monotonic)
+    settled: str | None = None
+    """Why the run ends before its last image, where its evaluations say so."""
 
     @property
     def total(self) -> int | None:
@@ -69,12 +72,19 @@ class Session:
     def ended(self) -> bool:
         """Whether there is nothing left to train."""
         limit, state = self.options.seconds, self.state
-        return (self.total is not None and state.images >= self.total) or (
-            limit is not None and state.seconds >= limit
+        return (
+            self.settled is not None
+            or (self.total is not None and state.images >= self.total)
+            or (limit is not None and state.seconds >= limit)
         )
 
+    @cached_property
+    def shown(self) -> AnySet:
+        """What sheets and evaluations look at: held-out images where the source has some, else the data."""
+        return held_out(self.recipe.data) or self.data
 
-def total_images(recipe: Recipe, options: Options, data: ImageSet) -> int | None:
+
+def total_images(recipe: Recipe, options: Options, data: AnySet) -> int | None:
     """The images at which a run ends; None if only time ends it."""
     if options.epochs is not None:
         return options.epochs * len(data)

@@ -21,6 +21,7 @@ from visavis.networks import NetworkConfig
 FORMAT = 1
 CHECKPOINT = "checkpoint.safetensors"
 PREVIOUS = "checkpoint-previous.safetensors"
+BEST = "best.safetensors"
 
 
 @dataclass(frozen=True)

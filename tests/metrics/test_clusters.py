@@ -65,3 +65,12 @@ def test_what_is_refused(normal: Normal) -> None:
     for components in (0, 3):
         with pytest.raises(UserError):
             principal_axes(x, components)
+
+
+def test_random_starts_find_cells_that_rounding_of_the_features_does_not_move(normal: Normal) -> None:
+    x = normal(3000, 8)
+    moved = x + 1e-7 * normal(3000, 8, 1)
+    one, other = (kmeans(features, 20, plus_plus=False) for features in (x, moved))
+    assert (one.of(x) != other.of(moved)).double().mean() < 1e-3
+    assert_close(one.centres, other.centres, rtol=0, atol=1e-2)
+    assert len(one.of(x).unique()) == 20

@@ -74,5 +74,5 @@ def test_other_corrupt_and_missing_weights_are_refused_in_one_line(tmp_path: Pat
         with pytest.raises(UserError, match="SHA-256") as caught:
             load_digit_classifier(path)
         assert "\n" not in str(caught.value)
-    with pytest.raises(UserError, match="no classifier weights"):
+    with pytest.raises(UserError, match="no weights"):
         load_digit_classifier(tmp_path / "none.safetensors")

@@ -95,18 +95,19 @@ class Plan:
             _order(self.n, self.seed, epoch)[max(first - epoch * self.n, 0) : first + total - epoch * self.n]
             for epoch in epochs
         ]
-        return self._local(np.concatenate(parts))
+        return self.local(np.concatenate(parts))
 
     def flips(self, step: int) -> NDArray[np.bool_]:
         """Which of :meth:`rows` are mirrored."""
-        return self._local(draws.coins(self.real_batches * self.batch_size, self.seed, _FLIP, step))
+        return self.local(draws.coins(self.real_batches * self.batch_size, self.seed, _FLIP, step))
 
-    def _local(self, drawn: NDArray[_T]) -> NDArray[_T]:
+    def local(self, drawn: NDArray[_T]) -> NDArray[_T]:
+        """This process's part of what was drawn for the step, ``[real_batches · batch_size]``."""
         batches = drawn.reshape(self.real_batches, self.batch_size)
         return batches[:, parallel.local(self.batch_size)].reshape(-1)
 
 
-@lru_cache(maxsize=3)
+@lru_cache(maxsize=8)  # two sides of unpaired images, each in up to two epochs, and other sets
 def _order(n: int, seed: int, epoch: int) -> NDArray[np.int64]:
     order = draws.permutation(n, seed, _ORDER, epoch)
     order.setflags(write=False)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from os import cpu_count
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,12 +71,33 @@ def workers() -> int:
     return min(16, cpu_count() or 1)
 
 
+class Reader(Protocol):
+    """How an image of a set becomes pixels, and their shape, the same for all.
+
+    Calling it may raise :class:`BrokenImageError`, of an image that can be left out, and :class:`UserError`.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of what one image becomes."""
+        ...
+
+    def __call__(self, images: Encoded, i: int) -> NDArray[np.uint8]:
+        """Image i."""
+        ...
+
+
 @dataclass(frozen=True)
 class Decoder:
     """How images become pixels: their resolution, and whether one of another size is an error."""
 
     resolution: int
     strict: bool
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of what one image becomes."""
+        return self.resolution, self.resolution, 3
 
     def __call__(self, images: Encoded, i: int) -> NDArray[np.uint8]:
         """Image i, uint8 ``[R, R, 3]``.
@@ -126,15 +148,14 @@ def all_broken(images: Encoded) -> UserError:
 
 
 def decode_all(
-    images: Encoded, decoder: Decoder, skip_broken: bool, keep: bool = True
+    images: Encoded, decoder: Reader, skip_broken: bool, keep: bool = True
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """All pixels, uint8 ``[N, R, R, 3]``, and the broken images' indices, whose pixels are left out.
+    """All pixels, uint8 ``[N, *decoder.shape]``, and the broken images' indices, whose pixels are left out.
 
-    With ``keep=False`` the pixels are thrown away (``[0, R, R, 3]``): to find a large set's broken images.
+    With ``keep=False`` the pixels are thrown away (``[0, …]``): to find a large set's broken images.
     Raises :class:`UserError` at the first broken image unless ``skip_broken``.
     """
-    shape = (decoder.resolution, decoder.resolution, 3)
-    pixels = np.zeros((len(images) if keep else 0, *shape), np.uint8)
+    pixels = np.zeros((len(images) if keep else 0, *decoder.shape), np.uint8)
 
     def work(start: int) -> list[int]:
         """Fill in one chunk; each thread writes rows of its own."""

@@ -21,22 +21,23 @@ def open_folder(path: Path, classes: tuple[str, ...] = ()) -> Splits:
     Names that no picture has and hidden ones are ignored.  ``classes`` are the ones that will be kept: other
     folders may then be without pictures.
     """
-    subfolders = _subfolders(path)
-    if not subfolders or any(folder.name not in SPLITS for folder in subfolders):
+    folders = subfolders(path)
+    if not folders or any(folder.name not in SPLITS for folder in folders):
         return {"train": partial(_read, path, _class_names([path]), classes)}
-    names = _class_names(subfolders)  # of all splits, so that a label means one class in each
-    return {folder.name: partial(_read, folder, names, classes) for folder in subfolders}
+    names = _class_names(folders)  # of all splits, so that a label means one class in each
+    return {folder.name: partial(_read, folder, names, classes) for folder in folders}
 
 
-def _subfolders(path: Path) -> list[Path]:
+def subfolders(path: Path) -> list[Path]:
+    """The visible folders in ``path``, in order."""
     return sorted(entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
 
 
 def _class_names(folders: list[Path]) -> tuple[str, ...]:
-    return tuple(sorted({sub.name for folder in folders for sub in _subfolders(folder)}))
+    return tuple(sorted({sub.name for folder in folders for sub in subfolders(folder)}))
 
 
-def _pictures(path: Path, pattern: str) -> list[Path]:
+def pictures(path: Path, pattern: str) -> list[Path]:
     """Files that are named as pictures, without hidden ones, in the order of their paths."""
     found = [file for file in path.glob(pattern) if file.suffix.lower() in SUFFIXES and file.is_file()]
     visible = [file for file in found if not any(part[0] == "." for part in file.relative_to(path).parts)]
@@ -44,9 +45,9 @@ def _pictures(path: Path, pattern: str) -> list[Path]:
 
 
 def _read(path: Path, names: tuple[str, ...], wanted: tuple[str, ...]) -> Found:
-    loose = _pictures(path, "*")
+    loose = pictures(path, "*")
     if not names:
-        return _found(path, loose, None, ())
+        return of_files(path, loose)
     if loose:
         raise UserError(
             f"folder '{path}' holds class folders and also pictures, such as '{loose[0].name}' "
@@ -55,7 +56,7 @@ def _read(path: Path, names: tuple[str, ...], wanted: tuple[str, ...]) -> Found:
     files: list[Path] = []
     labels: list[int] = []
     for label, name in enumerate(names):
-        inside = _pictures(path / name, "**/*") if (path / name).is_dir() else []
+        inside = pictures(path / name, "**/*") if (path / name).is_dir() else []
         if not inside and (path / name).is_dir() and (not wanted or name in wanted):
             raise UserError(
                 f"class '{name}' has no images in '{path / name}' (allowed: {', '.join(SUFFIXES)}); "
@@ -63,10 +64,13 @@ def _read(path: Path, names: tuple[str, ...], wanted: tuple[str, ...]) -> Found:
             )
         files += inside
         labels += [label] * len(inside)
-    return _found(path, files, labels, names)
+    return of_files(path, files, labels, names)
 
 
-def _found(path: Path, files: list[Path], labels: list[int] | None, classes: tuple[str, ...]) -> Found:
+def of_files(
+    path: Path, files: list[Path], labels: list[int] | None = None, classes: tuple[str, ...] = ()
+) -> Found:
+    """These files below ``path``; raises :class:`UserError` where there is none."""
     if not files:
         raise UserError(f"no images in folder '{path}' (allowed: {', '.join(SUFFIXES)}); give another --data")
     with ThreadPoolExecutor(workers()) as pool:

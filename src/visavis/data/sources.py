@@ -33,13 +33,23 @@ def load_images(config: DataConfig) -> ImageSet:
     :func:`visavis.data.decode.to_square` says.  Decoded sets are cached: :func:`visavis.data.cache.remember`.
     Raises :class:`~visavis.errors.UserError` for every mistake that a user can mend.
     """
-    try:
-        found = keep_classes(read_splits(_open(config), config.split), config.classes)
-    except OSError as error:
-        raise UserError(f"cannot read '{config.source}': {error}; give another --data") from error
+    found = find(config)
     if isinstance(found.images, np.ndarray):
         return _held(found, config)
     return _decoded(found, config)
+
+
+def find(config: DataConfig) -> Found:
+    """The chosen split and classes before anything is decoded; errors as :func:`load_images`."""
+    try:
+        return keep_classes(read_splits(_open(config), config.split), config.classes)
+    except OSError as error:
+        raise UserError(f"cannot read '{config.source}': {error}; give another --data") from error
+
+
+def split_names(config: DataConfig) -> tuple[str, ...]:
+    """The splits that the source has; errors as :func:`load_images`."""
+    return tuple(_open(config))
 
 
 def _open(config: DataConfig) -> Splits:

@@ -33,11 +33,12 @@ class Axes(NamedTuple):
         return (features.double() - self.mean) @ self.vectors
 
 
-def kmeans(features: Tensor, k: int, seed: int = 0, iterations: int = 50) -> Cells:
+def kmeans(features: Tensor, k: int, seed: int = 0, iterations: int = 50, plus_plus: bool = True) -> Cells:
     """Lloyd's algorithm on ``features: [N, d]`` from seeded k-means++ centres, until nothing moves.
 
-    Sources: Lloyd 1982; Arthur and Vassilvitskii 2007.  A cell that loses all its rows keeps its centre.
-    Raises :class:`UserError` for fewer than k rows.
+    Without ``plus_plus`` it starts from k random rows, chosen by position: rounding of the features then
+    moves no start, and so hardly the cells.  Sources: Lloyd 1982; Arthur and Vassilvitskii 2007.  A cell that
+    loses all its rows keeps its centre.  Raises :class:`UserError` for fewer than k rows.
     """
     if k < 1:
         raise UserError(f"{k} cells (allowed: 1 or more)")
@@ -45,7 +46,8 @@ def kmeans(features: Tensor, k: int, seed: int = 0, iterations: int = 50) -> Cel
     offset = x.mean(0)  # near the origin less is lost to cancellation
     x = x - offset
     norms = x.square().sum(1)
-    centres = _plus_plus(x, norms, k, seed)
+    start = torch.randperm(len(x), generator=seeded(seed))[:k]
+    centres = _plus_plus(x, norms, k, seed) if plus_plus else x[start]
     cell = torch.full((len(x),), -1, device=x.device)
     for _ in range(iterations):
         before, cell = cell, _nearest_centre(x, centres)

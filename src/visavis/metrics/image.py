@@ -7,14 +7,12 @@ Results are float64 ``[N]``.
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, conv2d
+from torch.nn.functional import avg_pool2d
 
 from visavis.errors import UserError
+from visavis.losses.ssim import WINDOW, ssim_terms
 from visavis.metrics.tables import finite
 
-WINDOW = 11
-SIGMA = 1.5
-K1, K2 = 0.01, 0.03
 SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Weights of five scales, the finest first.  Source: Wang et al. 2003."""
 
@@ -44,7 +42,7 @@ def ssim(x: Tensor, y: Tensor, window: int = WINDOW) -> Tensor:
     smaller than the window: for 8x8 digits give ``window=7`` and say so beside the figure.
     """
     a, b = _pair(x, y)
-    luminance, structure = _parts(a, b, window)
+    luminance, structure = ssim_terms(a, b, window)
     return (luminance * structure).flatten(1).mean(1)
 
 
@@ -68,37 +66,12 @@ def ms_ssim(x: Tensor, y: Tensor, scales: int = 5, window: int = WINDOW) -> Tens
     weights /= weights.sum()
     product = torch.ones(a.shape[:2], dtype=torch.float64, device=a.device)  # [N, C]
     for scale, weight in enumerate(weights):
-        luminance, structure = _parts(a, b, window)
+        luminance, structure = ssim_terms(a, b, window)
         last = scale == scales - 1
         term = luminance * structure if last else structure
         product = product * term.mean((2, 3)).clamp(min=0) ** weight
         a, b = (avg_pool2d(z, 2, ceil_mode=True) for z in (a, b))
     return product.mean(1)
-
-
-def _parts(a: Tensor, b: Tensor, window: int) -> tuple[Tensor, Tensor]:
-    """Luminance and contrast-structure terms at each place: ``[N, C, H', W']`` each."""
-    if window % 2 == 0 or not 1 <= window <= min(a.shape[2:]):
-        raise UserError(
-            f"an SSIM window of {window} on images of {a.shape[2]}x{a.shape[3]} (allowed: odd, at most "
-            f"{min(a.shape[2:])}); give a smaller window and name it beside the figure"
-        )
-    mean_a, mean_b = _blur(a, window), _blur(b, window)
-    var_a, var_b = _blur(a * a, window) - mean_a**2, _blur(b * b, window) - mean_b**2
-    covariance = _blur(a * b, window) - mean_a * mean_b
-    luminance = (2 * mean_a * mean_b + K1**2) / (mean_a**2 + mean_b**2 + K1**2)
-    structure = (2 * covariance + K2**2) / (var_a + var_b + K2**2)
-    return luminance, structure
-
-
-def _blur(x: Tensor, window: int) -> Tensor:
-    """The Gaussian mean at each place where the window fits; rows, then columns."""
-    n, c, h, w = x.shape
-    offset = torch.arange(window, dtype=torch.float64, device=x.device) - window // 2
-    kernel = (-offset.square() / (2 * SIGMA**2)).exp()
-    kernel = (kernel / kernel.sum()).view(1, 1, 1, window)
-    flat = conv2d(conv2d(x.reshape(n * c, 1, h, w), kernel), kernel.transpose(2, 3))
-    return flat.view(n, c, *flat.shape[2:])
 
 
 def _pair(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

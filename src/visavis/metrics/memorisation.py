@@ -6,6 +6,7 @@ nearest neighbours are to be drawn, and verdicts come from exact repeats and nea
 
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from visavis.errors import UserError
 from visavis.metrics.clusters import kmeans, principal_axes
-from visavis.metrics.neighbours import nearest
+from visavis.metrics.neighbours import Neighbours, nearest
 from visavis.metrics.tables import same_width, seeded, table
 
 
@@ -32,7 +33,12 @@ def authentic(generated: Tensor, train: Tensor) -> Tensor:
     Source: Alaa et al. 2022, "How faithful is your synthetic data?", section 3.2.
     """
     fake, true = table(generated, "generated features"), table(train, "training features", least=2)
-    near = nearest(fake, true)
+    return authentic_of(nearest(fake, true), true)
+
+
+def authentic_of(near: Neighbours, train: Tensor) -> Tensor:
+    """:func:`authentic` of images whose nearest in ``train: [M, d]`` are known: bool ``[N]``."""
+    true = table(train, "training features", least=2)
     used, which = torch.unique(near.indices[:, 0], return_inverse=True)
     own = nearest(true[used], true, exclude=used).squared[which, 0]
     return near.squared[:, 0] > own
@@ -146,15 +152,23 @@ def near_copies(generated: Tensor, train: Tensor, held_out: Tensor, quantile: fl
     """
     fake, true = table(generated, "generated features"), table(train, "training features")
     other = table(held_out, "held-out features", least=2)
+    of_fake, of_other = (nearest(x, true).squared[:, 0] for x in (fake, other))
+    return near_copies_of(of_fake, of_other, quantile)
+
+
+def near_copies_of(generated: Tensor, held_out: Tensor, quantile: float = 0.01) -> NearCopies:
+    """:func:`near_copies` of known squared distances to the nearest training image, ``[N]`` and ``[H]``."""
     if not 0 < quantile < 1:
         raise UserError(f"a quantile of {quantile} (allowed: between 0 and 1, usually 0.01)")
-    of_fake, of_other = nearest(fake, true).squared[:, 0], nearest(other, true).squared[:, 0].sort().values
-    rank = max(1, round(quantile * len(other)))  # the rank-th nearest held-out image sets the threshold
+    of_other = held_out.sort().values
+    rank = max(1, round(quantile * len(of_other)))  # the rank-th nearest held-out image sets the threshold
     limit = of_other[rank - 1]
-    copies = of_fake <= limit
+    copies = generated <= limit
     count = int(copies.sum())
-    p = _at_least(count, len(fake), len(other), rank)
-    return NearCopies(count / len(fake), rank / (len(other) + 1), math.sqrt(float(limit)), p, copies.cpu())
+    p = _at_least(count, len(generated), len(of_other), rank)
+    return NearCopies(
+        count / len(generated), rank / (len(of_other) + 1), math.sqrt(float(limit)), p, copies.cpu()
+    )
 
 
 def _at_least(count: int, n: int, m: int, rank: int) -> float:
@@ -214,10 +228,17 @@ def exact_duplicates(generated: Tensor, train: Tensor, held_out: Tensor | None =
             raise UserError(
                 f"images are {list(images.shape[1:])} and {list(train.shape[1:])}; compare equal sizes"
             )
+    known = None if held_out is None else pixel_hashes(held_out)
+    return duplicates_of(pixel_hashes(generated), pixel_hashes(train), known)
+
+
+def duplicates_of(
+    generated: Sequence[bytes], train: Sequence[bytes], held_out: Sequence[bytes] | None = None
+) -> ExactDuplicates:
+    """:func:`exact_duplicates` of known :func:`pixel_hashes`."""
     place: dict[bytes, int] = {}
-    for index, key in enumerate(pixel_hashes(train)):
+    for index, key in enumerate(train):
         place.setdefault(key, index)
-    made = pixel_hashes(generated)
-    pairs = tuple((index, place[key]) for index, key in enumerate(made) if key in place)
-    known = None if held_out is None else sum(key in place for key in pixel_hashes(held_out))
-    return ExactDuplicates(len(made), pairs, len(made) - len(set(made)), known)
+    pairs = tuple((index, place[key]) for index, key in enumerate(generated) if key in place)
+    known = None if held_out is None else sum(key in place for key in held_out)
+    return ExactDuplicates(len(generated), pairs, len(generated) - len(set(generated)), known)

@@ -10,21 +10,33 @@ from torch import nn
 
 from visavis.core import Config, IntTuple, Shape
 from visavis.errors import UserError
+from visavis.networks.autoencoder import ConvDecoder, ConvEncoder, ResidualDecoder, ResidualEncoder
 from visavis.networks.critic import PairCritic
 from visavis.networks.heads import HEADS, Concat
+from visavis.networks.patch import PatchGAN
 from visavis.networks.residual import ResidualBranch, ResidualGenerator
 from visavis.networks.siamese import SiameseBranch, SiameseGenerator
+from visavis.networks.translators import ResnetTranslator, SuperResolver
+from visavis.networks.unet import UNet
 
 __all__ = [
     "BranchConfig",
+    "ConvDecoder",
+    "ConvEncoder",
     "CriticConfig",
     "GeneratorConfig",
     "NetworkConfig",
     "PairCritic",
+    "PatchGAN",
     "ResidualBranch",
+    "ResidualDecoder",
+    "ResidualEncoder",
     "ResidualGenerator",
+    "ResnetTranslator",
     "SiameseBranch",
     "SiameseGenerator",
+    "SuperResolver",
+    "UNet",
     "parameters",
 ]
 
@@ -63,7 +75,20 @@ class CriticConfig(Config):
         return PairCritic(branch, head(features, classes))
 
 
-NetworkConfig = Annotated[SiameseGenerator | ResidualGenerator | CriticConfig, Field(discriminator="kind")]
+NetworkConfig = Annotated[
+    SiameseGenerator
+    | ResidualGenerator
+    | ConvEncoder
+    | ConvDecoder
+    | ResidualEncoder
+    | ResidualDecoder
+    | UNet
+    | ResnetTranslator
+    | SuperResolver
+    | PatchGAN
+    | CriticConfig,
+    Field(discriminator="kind"),
+]
 
 
 def parameters(network: nn.Module) -> int:

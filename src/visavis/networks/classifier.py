@@ -4,24 +4,20 @@ Trained by this project (``python benchmarks/train_digit_classifier.py``) on the
 only.
 """
 
-import hashlib
-import json
 from pathlib import Path
-from typing import Any
 
 from pydantic import PositiveInt
-from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from visavis.core import Config
-from visavis.errors import UserError
+from visavis.networks.shipped import WEIGHTS, Record, filled, load_record, load_weights, save_weights
 
-DIGITSR = Path(__file__).parent / "weights" / "digitsr.safetensors"
+DIGITSR = WEIGHTS / "digitsr.safetensors"
 DIGITSR_SHA256 = "516b03f392cbc0cda131fc934a85db7d8c8aaf1dea7ed884ecbdacdf3fe41ebc"
 """The content hash of the shipped file; numbers made with other weights are other numbers."""
 
-Record = dict[str, str | int | float]
+_MEND = "reinstall visavis, or train it with benchmarks/train_digit_classifier.py"
 
 
 class DigitClassifierConfig(Config):
@@ -84,53 +80,20 @@ class DigitClassifier(nn.Module):
 
 
 def save_digit_classifier(classifier: DigitClassifier, record: Record, path: Path) -> str:
-    """Write weights, configuration and training record to ``path``; returns the file's SHA-256.
-
-    The same weights and record give the same bytes: the metadata is one key, since safetensors keeps no
-    order.
-    """
-    told = json.dumps({"config": classifier.config.model_dump(), "record": record}, sort_keys=True)
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in classifier.state_dict().items()}
-    content = save(tensors, metadata={"visavis": told})
-    beside = path.with_suffix(".partial")
-    beside.write_bytes(content)
-    beside.replace(path)
-    return hashlib.sha256(content).hexdigest()
+    """Write weights, configuration and training record to ``path``; returns the file's SHA-256."""
+    return save_weights(classifier, classifier.config, record, path)
 
 
 def load_digit_classifier(path: Path = DIGITSR, sha256: str = DIGITSR_SHA256) -> DigitClassifier:
     """The trained classifier on the CPU, in evaluation mode, without gradients of its weights.
 
-    Raises :class:`UserError` when the file is missing or its content is not the one that ``sha256`` names.
+    Raises :class:`~visavis.errors.UserError` when the file is missing or its content is not the one that
+    ``sha256`` names.
     """
-    content = _verified(path, sha256)
-    classifier = DigitClassifier(DigitClassifierConfig(**_metadata(content)["config"]))
-    classifier.load_state_dict(load(content))
-    return classifier.eval().requires_grad_(False)
+    config, state = load_weights(path, sha256, _MEND)
+    return filled(DigitClassifier(DigitClassifierConfig(**config)), state)
 
 
 def digit_classifier_record(path: Path = DIGITSR, sha256: str = DIGITSR_SHA256) -> Record:
     """What a number made with the classifier has to state: its name, held-out accuracy, training and hash."""
-    return {**_metadata(_verified(path, sha256))["record"], "sha256": sha256}
-
-
-def _verified(path: Path, sha256: str) -> bytes:
-    """The file's bytes, once their hash is the expected one."""
-    mend = "reinstall visavis, or train it with benchmarks/train_digit_classifier.py"
-    if not path.is_file():
-        raise UserError(f"no classifier weights at '{path}'; {mend}")
-    content = path.read_bytes()
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        raise UserError(
-            f"classifier weights '{path}' have SHA-256 {found[:12]}…, expected {sha256[:12]}…: "
-            f"corrupt or others; {mend}"
-        )
-    return content
-
-
-def _metadata(content: bytes) -> dict[str, Any]:
-    """``config`` and ``record`` from the header of a safetensors file: eight bytes of length, then JSON."""
-    length = int.from_bytes(content[:8], "little")
-    told: dict[str, Any] = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["visavis"])
-    return told
+    return load_record(path, sha256, _MEND)

@@ -18,8 +18,8 @@ SLOPE = 0.2
 ACTIVATION_GAIN = (2 / (1 + SLOPE**2)) ** 0.5
 
 
-class _Residual(Config):
-    """What generator and branch share.
+class Residual(Config):
+    """The stages that generator and branch share.
 
     ``widths``: channels per stage, from the coarsest (``base``) to the finest.
 
@@ -28,7 +28,6 @@ class _Residual(Config):
     cheap one.
     """
 
-    kind: Literal["residual"] = "residual"
     widths: IntTuple = (64, 64)
     blocks: PositiveInt = 1
     base: PositiveInt = 4
@@ -67,6 +66,25 @@ class _Residual(Config):
             ]
         return ResidualBlock(convs, gain)
 
+    def up(self) -> list[nn.Module]:
+        """The stages upward: ``[N, widths[0], base, base] -> [N, widths[-1], R, R]``."""
+        layers: list[nn.Module] = []
+        for index, width in enumerate(self.widths):
+            if index:
+                layers.append(_transition(self.widths[index - 1], width, "up", self.resample))
+            layers += [self.make_block(width) for _ in range(self.blocks)]
+        return layers
+
+    def down(self) -> list[nn.Module]:
+        """The stages downward: ``[N, widths[-1], R, R] -> [N, widths[0], base, base]``."""
+        widths = self.widths[::-1]
+        layers: list[nn.Module] = []
+        for index, width in enumerate(widths):
+            if index:
+                layers.append(_transition(widths[index - 1], width, "down", self.resample))
+            layers += [self.make_block(width) for _ in range(self.blocks)]
+        return layers
+
 
 class ResidualBlock(nn.Module):
     """x + conv(act(… conv(x))); no activation follows the last convolution, which starts at zero."""
@@ -97,9 +115,10 @@ def _transition(width_in: int, width_out: int, mode: str, resample: str) -> nn.M
     return nn.Sequential(conv, filter_) if mode == "up" else nn.Sequential(filter_, conv)
 
 
-class ResidualGenerator(_Residual):
+class ResidualGenerator(Residual):
     """A learned base times a linear map of z (and class embedding), residual stages upward, 1×1 to RGB."""
 
+    kind: Literal["residual"] = "residual"
     z_dim: PositiveInt = 64
     class_dim: PositiveInt = 16
 
@@ -120,14 +139,7 @@ class ResidualG(nn.Module):
         self.base = nn.Parameter(torch.randn(first, config.base, config.base))
         self.mapping = nn.Linear(config.z_dim + (config.class_dim if classes else 0), first, bias=False)
         init_fan_in(self.mapping)
-        stages: list[nn.Module] = []
-        previous = first
-        for index, width in enumerate(config.widths):
-            if index:
-                stages.append(_transition(previous, width, "up", config.resample))
-            stages += [config.make_block(width) for _ in range(config.blocks)]
-            previous = width
-        self.stages = nn.Sequential(*stages)
+        self.stages = nn.Sequential(*config.up())
         self.to_rgb = nn.Conv2d(last, shape.channels, 1)
         init_fan_in(self.to_rgb)
 
@@ -142,29 +154,24 @@ class ResidualG(nn.Module):
         return rgb
 
 
-class ResidualBranch(_Residual):
+class ResidualBranch(Residual):
     """1×1 from RGB, residual stages downward, a depthwise convolution over the base, Linear to ``features``.
 
     ``widths`` go from the coarsest stage to the finest, as in the generator.
     """
 
+    kind: Literal["residual"] = "residual"
     features: PositiveInt = 64
 
     def build(self, shape: Shape, classes: int) -> tuple[nn.Module, int]:
         """The branch ``[N, C, R, R] -> [N, features]`` and the width of its features."""
         self.check(shape)
-        widths = self.widths[::-1]
-        from_rgb = nn.Conv2d(shape.channels, widths[0], 1)
+        coarsest = self.widths[0]
+        from_rgb = nn.Conv2d(shape.channels, self.widths[-1], 1)
         init_fan_in(from_rgb)
-        layers: list[nn.Module] = [from_rgb]
-        previous = widths[0]
-        for index, width in enumerate(widths):
-            if index:
-                layers.append(_transition(previous, width, "down", self.resample))
-            layers += [self.make_block(width) for _ in range(self.blocks)]
-            previous = width
-        pool = nn.Conv2d(previous, previous, self.base, groups=previous, bias=False)
+        stages = self.down()
+        pool = nn.Conv2d(coarsest, coarsest, self.base, groups=coarsest, bias=False)
         init_fan_in(pool)
-        linear = nn.Linear(previous, self.features, bias=False)
+        linear = nn.Linear(coarsest, self.features, bias=False)
         init_fan_in(linear)
-        return nn.Sequential(*layers, pool, nn.Flatten(), linear), self.features
+        return nn.Sequential(from_rgb, *stages, pool, nn.Flatten(), linear), self.features

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 import torch
 from pydantic import PositiveInt
@@ -58,6 +59,8 @@ class Adversarial(Config):
     ``penalty_every`` steps and then weighted by as much (lazy).  ``joint``: real and generated images go
     through the branch as one batch (faster; not for a branch with BatchNorm, whose moments would mix).
     """
+
+    task: ClassVar[str] = "generate"
 
     r1: Value = 0.0
     r2: Value = 0.0

@@ -14,9 +14,10 @@ from pydantic import model_validator
 from torch import Tensor
 
 from visavis import parallel
-from visavis.core import Batch, Names, Nets, Phase, Scalars, Value, value_at
+from visavis.core import Batch, Images, Names, Nets, Phase, Scalars, Value, value_at
 from visavis.errors import unknown
 from visavis.losses.pairwise import PAIR_LOSSES, PairLoss, bce
+from visavis.networks.critic import PairCritic
 from visavis.objectives.adversarial import Adversarial, critic_of, generate, part_of, watched
 from visavis.objectives.pairing import Pairing, pair_scores
 
@@ -87,6 +88,10 @@ class Pairwise(Adversarial):
             return PAIR_LOSSES[self.loss]
         return partial(bce, smoothing=value_at(self.smoothing, images) if smooth else 0.0)
 
+    def fakes(self, nets: Nets, real: Images) -> Images:
+        """What D learns to tell from ``real``: one image for each."""
+        return generate(nets, real)
+
     def d_loss(
         self, nets: Nets, batch: Batch, images: int, index: int, penalise: bool
     ) -> tuple[Tensor, Scalars]:
@@ -97,7 +102,7 @@ class Pairwise(Adversarial):
             for i in range(self.parts_per_d_step)
         ]
         with torch.no_grad():
-            fake = generate(nets, parts[0])
+            fake = self.fakes(nets, parts[0])
         real = parts[0]
         if penalise:
             real, fake = watched(real), watched(fake)
@@ -132,30 +137,33 @@ class Pairwise(Adversarial):
     def g_loss(
         self, nets: Nets, batch: Batch, images: int, index: int, handoff: Handoff
     ) -> tuple[Tensor, Scalars]:
-        """Make unlike pairs look like the others.
-
-        With fakes among the kinds this is D's game turned round: the like pairs, on which G has no hold,
-        stand beside the fakes, which count half for it.  Twice that, and G would gain by scattering its
-        images.
-        """
+        """Make unlike pairs look like the others."""
         critic = critic_of(nets)
         real = part_of(batch, self.real_batches - 1 if self.fresh_reals else 0, self.real_batches)
-        fake = generate(nets, real)
+        fake = self.fakes(nets, real)
         view = self.augmentation(fake, images, shared=not self.aligned)
         if index == 0 or self.augment.policy:
             with torch.no_grad():
                 handoff.embedded = critic.embed(view(real.x), real.y)
         on_real = handoff.embedded
         assert on_real is not None
-        on_fake = critic.embed(view(fake.x), fake.y)
+        loss = self.g_total(critic, on_real, critic.embed(view(fake.x), fake.y), images)
+        return loss, {"loss/G": loss}
+
+    def g_total(self, critic: PairCritic, on_real: Tensor, on_fake: Tensor, images: int) -> Tensor:
+        """What G minimises, from the embeddings ``[N, …]`` of real and of generated images.
+
+        With fakes among the kinds this is D's game turned round: the like pairs, on which G has no hold,
+        stand beside the fakes, which count half for it.  Twice that, and G would gain by scattering its
+        images.
+        """
         unlike = pair_scores(critic, on_real, on_fake, self.pairing)
         down = None
         if "fakes" in self.kinds:
             within = [on_fake, on_real] if "like" in self.kinds else [on_fake]
             down = torch.cat([pair_scores(critic, x, x, self.pairing, same=True) for x in within], 1)
         pair_loss = self.pair_loss(images, smooth=False)
-        loss = pair_loss(None, unlike) if critic.head.antisymmetric else pair_loss(unlike, down)
-        return loss, {"loss/G": loss}
+        return pair_loss(None, unlike) if critic.head.antisymmetric else pair_loss(unlike, down)
 
 
 def _summary(antisymmetric: bool, scores: dict[str, Tensor], calibrated: bool) -> Scalars:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from visavis.errors import unknown
 from visavis.recipe import Recipe
-from visavis.recipes import digits, siamese
+from visavis.recipes import digits, siamese, translation, vae
 
 DEFAULT = "stacked-digits"
 
@@ -16,6 +16,20 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "siamese-catsdogs-as-written": siamese.siamese_catsdogs_as_written,
     "siamese-catsdogs-2": siamese.siamese_catsdogs_2,
     "siamese-catsdogs-2-as-written": siamese.siamese_catsdogs_2_as_written,
+    "vae-digits": vae.vae_digits,
+    "vae-cifar10": vae.vae_cifar10,
+    "vae-cifar10-residual": vae.vae_cifar10_residual,
+    "vae-faces": vae.vae_faces,
+    "vae-gan-digits": vae.vae_gan_digits,
+    "vae-gan-cifar10": vae.vae_gan_cifar10,
+    "pix2pix-sketch2face": translation.pix2pix_sketch2face,
+    "pairwise-pix2pix-sketch2face": translation.pairwise_pix2pix_sketch2face,
+    "pix2pix-sketch2face-as-written": translation.pix2pix_sketch2face_as_written,
+    "pix2pix-facades": translation.pix2pix_facades,
+    "pairwise-pix2pix-facades": translation.pairwise_pix2pix_facades,
+    "cyclegan-digits": translation.cyclegan_digits,
+    "cyclegan-sketch2face": translation.cyclegan_sketch2face,
+    "superres-cifar10": translation.superres_cifar10,
 }
 
 

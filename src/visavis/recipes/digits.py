@@ -10,7 +10,7 @@ from visavis.recipe import Recipe
 
 def stacked_digits() -> Recipe:
     """Three digits as the channels of one 8×8 image: 1,000 modes to cover.  The default recipe."""
-    adam = Adam(lr=Ramp(start=2e-3, end=1e-4, images=300_000), beta1=0.0, beta2=0.99)
+    adam = Adam(lr=Ramp(start=1e-3, end=1e-4, images=350_000), beta1=0.0, beta2=0.99)
     return Recipe(
         name="stacked-digits",
         about="1,000 modes of stacked 8×8 digits; small residual nets, difference head, R1 + R2",
@@ -22,7 +22,7 @@ def stacked_digits() -> Recipe:
         objective=Pairwise(loss="relativistic", r1=0.5, r2=0.5, penalty_every=4),
         adam={"G": adam, "D": adam},
         batch_size=64,
-        images=300_000,
+        images=350_000,
         average=Average(halflife=5_000),
         tick=1_280,
         snapshot_every=25_600,

@@ -1,0 +1,110 @@
+"""What each layout of pairs finds in one part of a set, and how that becomes pixels."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.data import cache
+from visavis.data.config import DataConfig
+from visavis.data.encoded import Encoded, Reader, decode_all
+from visavis.data.filters import Filter
+from visavis.data.found import digest_of
+from visavis.data.pairs_config import Layout, PairsConfig
+from visavis.data.pairs_decode import Fit, Halves, Partners, Singles
+from visavis.data.pairs_files import find_halves, find_stems, find_unpaired
+from visavis.data.pairs_splits import ALIASES, need, read_from, rows_of
+from visavis.data.sources import find, split_names
+
+
+@dataclass(frozen=True)
+class Content:
+    """A part of a set before it is decoded; ``make`` gives ``a``, ``b``, ``broken_a`` and ``broken_b``.
+
+    The two ``broken`` are indices of what was left out, of which there are names but no pixels.
+    """
+
+    digest: str
+    names_a: list[str]
+    names_b: list[str]
+    make: Callable[[], cache.Arrays]
+    left_out: int = 0
+    """Stems without partner."""
+
+
+def stems(config: PairsConfig, part: str, fit: Fit) -> Content:
+    """Partners in two folders."""
+    a, b, left_out = find_stems(config, part)
+    (images_a, digest_a), (images_b, digest_b) = a.read(), b.read()
+    pairs = Encoded(images_a.read, lambda row: a.names[row], images_a.rows)
+    make = partial(_pairs, pairs, Partners(images_a, images_b, fit), config.skip_broken)
+    return Content(digest_of("stems", digest_a, digest_b), a.names, b.names, make, left_out)
+
+
+def side_by_side(config: PairsConfig, part: str, fit: Fit) -> Content:
+    """Halves of pictures."""
+    side = find_halves(config, part)
+    images, digest = side.read()
+    return Content(digest, side.names, side.names, partial(_pairs, images, Halves(fit), config.skip_broken))
+
+
+def unpaired(config: PairsConfig, part: str, fit: Fit) -> Content:
+    """Two folders in which nobody has a partner."""
+    a, b = find_unpaired(config, part)
+    (images_a, digest_a), (images_b, digest_b) = a.read(), b.read()
+
+    def make() -> cache.Arrays:
+        left, broken_a = decode_all(images_a, Singles(fit), config.skip_broken)
+        right, broken_b = decode_all(images_b, Singles(fit), config.skip_broken)
+        return {"a": left, "b": right, "broken_a": broken_a, "broken_b": broken_b}
+
+    return Content(digest_of("unpaired", digest_a, digest_b), a.names, b.names, make)
+
+
+def made(config: PairsConfig, part: str, fit: Fit) -> Content:
+    """Any set of pictures, with inputs that a filter makes."""
+    assert config.made_by is not None
+    pictures = DataConfig(source=config.source, classes=config.classes, skip_broken=config.skip_broken)
+    known = {ALIASES[split]: split for split in split_names(pictures) if split in ALIASES}
+    split = known[read_from(known, part, config.source)]
+    found = find(pictures.model_copy(update={"split": split}))
+    rows = rows_of(len(found), known, part)
+    need(len(rows), part, config.source)
+    images = found.images.take(rows) if isinstance(found.images, Encoded) else found.images[rows]
+    names = [_name(images, i, config.source) for i in range(len(images))]
+    make = partial(_made, images, fit, config.made_by, config.skip_broken)
+    return Content(digest_of("made", found.digest, rows), names, names, make)
+
+
+CONTENTS: Mapping[Layout, Callable[[PairsConfig, str, Fit], Content]] = {
+    "stems": stems,
+    "side-by-side": side_by_side,
+    "unpaired": unpaired,
+    "made": made,
+}
+"""Layout -> what it finds.  Each raises :class:`UserError` for what a user can mend."""
+
+
+def _name(images: NDArray[np.uint8] | Encoded, i: int, source: str) -> str:
+    """A file's path below the source without ending, a row's name, or a number."""
+    if not isinstance(images, Encoded):
+        return f"{i:06d}"
+    file, root = Path(images.name(i)), Path(source).expanduser()
+    return file.relative_to(root).with_suffix("").as_posix() if file.is_relative_to(root) else images.name(i)
+
+
+def _pairs(images: Encoded, reader: Reader, skip_broken: bool) -> cache.Arrays:
+    pixels, broken = decode_all(images, reader, skip_broken)
+    a, b = (np.ascontiguousarray(pixels[:, side]) for side in (0, 1))
+    return {"a": a, "b": b, "broken_a": broken, "broken_b": broken}
+
+
+def _made(images: NDArray[np.uint8] | Encoded, fit: Fit, made_by: Filter, skip_broken: bool) -> cache.Arrays:
+    if isinstance(images, Encoded):
+        b, broken = decode_all(images, Singles(fit), skip_broken)
+    else:
+        b, broken = fit.all(images), np.zeros(0, np.int64)
+    return {"a": made_by(b), "b": b, "broken_a": broken, "broken_b": broken}

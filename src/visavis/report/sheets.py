@@ -1,0 +1,99 @@
+"""The picture that a run saves as it goes: what its networks make now, for each task.
+
+A sheet always shows the same latents or the same held-out images, so that two of one run can be compared.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from visavis.data import ImageSet, PairSet
+from visavis.errors import UserError
+from visavis.generate import Model
+
+Sheet = tuple[NDArray[np.uint8], int | None]
+"""Images ``[N, H, W, C]`` and in how many columns they stand (None: about square)."""
+
+GRID = 64
+"""Images in a grid of samples."""
+ROWS = 8
+"""Rows of a sheet that shows images beside what becomes of them."""
+
+
+def real_sheet(data: ImageSet | PairSet) -> Sheet:
+    """Real images, or real pairs side by side."""
+    if isinstance(data, ImageSet):
+        return np.asarray(data.images[np.random.default_rng(0).permutation(len(data))[:GRID]]), None
+    rows = min(len(data.a), len(data.b), 3 * ROWS)
+    sides = [side[chosen(len(side), rows)] for side in (np.asarray(data.a), np.asarray(data.b))]
+    return _beside(sides)[0], 6
+
+
+def samples(model: Model, shown: ImageSet | PairSet) -> Sheet:
+    """Images of fixed latents."""
+    return model.pixels(GRID), None
+
+
+def reconstructions(model: Model, shown: ImageSet | PairSet) -> Sheet:
+    """Rows of: two images, each beside its reconstruction, then four samples of the prior."""
+    from visavis.autoencode import reconstruct
+
+    assert isinstance(shown, ImageSet)
+    original = np.asarray(shown.images[chosen(len(shown), 2 * ROWS)])
+    again = reconstruct(model, torch.from_numpy(original.copy())).numpy()
+    prior = model.pixels(4 * ROWS)
+    rows = []
+    for row in range(ROWS):
+        pair = [side[2 * row + i] for i in (0, 1) for side in (original, again) if 2 * row + i < len(side)]
+        rows += pair + list(prior[4 * row : 4 * row + 8 - len(pair)])
+    return np.stack(rows), 8
+
+
+def translations(model: Model, shown: ImageSet | PairSet) -> Sheet:
+    """Rows of input | translated | target; of a game in both directions, and back again."""
+    from visavis.translate import translate_pixels
+
+    assert isinstance(shown, PairSet)
+    a = np.asarray(shown.a[chosen(len(shown.a), ROWS)])
+    b = np.asarray(shown.b[chosen(len(shown.b), ROWS)])
+    if "G_ab" in model.networks:
+        there, here = translate_pixels(model, a, "a-to-b"), translate_pixels(model, b, "b-to-a")
+        back, forth = translate_pixels(model, there, "b-to-a"), translate_pixels(model, here, "a-to-b")
+        columns = [a, there, back, b, here, forth]
+    else:
+        columns = [a, translate_pixels(model, a), b]
+    return _beside(columns)
+
+
+def _beside(columns: Sequence[NDArray[np.uint8]]) -> Sheet:
+    """Columns of images, small ones enlarged to the size of the largest."""
+    side = max(column.shape[1] for column in columns)
+    n = min(len(column) for column in columns)
+    return np.stack([enlarged(column[i], side) for i in range(n) for column in columns]), len(columns)
+
+
+def chosen(total: int, wanted: int) -> NDArray[np.int64]:
+    """Which images a sheet shows: the same ones of a set each time, spread over it."""
+    return np.sort(np.random.default_rng(0).permutation(total)[:wanted])
+
+
+def enlarged(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Each pixel of a smaller image shown larger, so that it stands beside larger ones."""
+    times = side // image.shape[0]
+    return image.repeat(times, axis=0).repeat(times, axis=1)
+
+
+SHEETS: dict[str, Callable[[Model, ImageSet | PairSet], Sheet]] = {
+    "generate": samples,
+    "reconstruct": reconstructions,
+    "translate": translations,
+}
+
+
+def sheet(task: str, model: Model, shown: ImageSet | PairSet) -> Sheet:
+    """The sheet of a run whose task is so named."""
+    if task not in SHEETS:
+        raise UserError(f"no sheet for the task '{task}' (allowed: {', '.join(SHEETS)})")
+    return SHEETS[task](model, shown)
