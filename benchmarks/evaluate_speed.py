@@ -38,7 +38,7 @@ print(found.precision, found.recall)
 
 
 def timed(command: list[str], threads: int, cache: str) -> dict[str, Any]:
-    """Seconds and peak of memory of a process that ends well."""
+    """Seconds and peak of memory of a process that ends well; ``load`` tells whether others ran beside it."""
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "VISAVIS_CACHE": cache}
     began = time.monotonic()
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
@@ -50,6 +50,7 @@ def timed(command: list[str], threads: int, cache: str) -> dict[str, Any]:
         "seconds": round(time.monotonic() - began, 2),
         "processor_seconds": round(used.ru_utime + used.ru_stime, 2),
         "peak_gb": round(peak(used), 3),
+        "load": os.getloadavg()[0],
     }
 
 

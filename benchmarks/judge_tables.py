@@ -39,7 +39,8 @@ CASE_FIGURES: list[tuple[str, tuple[str, ...], str]] = [
     ("spread within a class, of the real one", ("diversity", "spread"), ".2f"),
     ("support by the birthday test", ("birthday", "support"), ",.0f"),
     ("exact duplicates of training images", ("memorisation", "exact_duplicates"), ".1%"),
-    ("near copies of training images", ("memorisation", "near_copies"), ".1%"),
+    ("near copies by features", ("memorisation", "near_copies"), ".1%"),
+    ("near copies by pixels", ("memorisation", "near_copies_pixels"), ".1%"),
     ("C_T", ("memorisation", "ct"), ".1f"),
     ("authenticity", ("memorisation", "authenticity"), ".0%"),
 ]
@@ -106,25 +107,21 @@ def copies() -> str:
     found = results("copies")
     rows = []
     for each in found["sets"]:
+        kinds: dict[tuple[float, str], dict[str, str]] = {}
         for row in each["rows"]:
-            share = "none" if row["share"] == 0 else f"{row['share']:.0%}, {row['copies']}"
-            rows.append(
-                [
-                    each["features"],
-                    f"{each['images']:,}",
-                    share,
-                    f"{row['flagged']:.0%}",
-                    f"{row['ct_below_-3']:.0%}",
-                ]
-            )
+            of_kind = kinds.setdefault((row["share"], row["copies"]), {})
+            of_kind[row["by"]] = f"{row['flagged']:.0%}"
+        for (share, kind), flagged in kinds.items():
+            what = "none" if share == 0 else f"{share:.0%}, {kind}"
+            rows.append([f"{each['images']:,} ({each['features']})", what, *flagged.values()])
+    ways = list(flagged)
     record = found["record"]
     note = (
-        f"\n\nShare of {record['draws']} draws; near copies are flagged below "
+        f"\n\nShare of {record['draws']} draws that were flagged, which they are below "
         f"p = {record['flagged_below_p']}; torch {record['torch']}, {record['date']}."
     )
-    return (
-        table(["features", "images", "copies among them", "near copies flagged", "C_T below −3"], rows) + note
-    )
+    header = ["images", "copies among them", *(f"flagged by {way}" for way in ways)]
+    return table(header, rows) + note
 
 
 def distances() -> str:

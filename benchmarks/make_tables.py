@@ -10,6 +10,8 @@ import statistics
 import sys
 from collections.abc import Callable
 
+from image_tables import TABLES as IMAGES
+from image_tables import interval
 from judge_tables import TABLES as JUDGE
 from tables import ROOT, Row, results, table
 
@@ -123,6 +125,13 @@ def make_scores() -> dict[str, list[Row]]:
     for row in found["rows"] if found else []:
         score = {"name": row["score_name"], "text": row["text"], "source": "results/catsdogs.json"}
         scores.setdefault(row["recipe"], []).append(score)
+    for name, keys in (("translations", ("l1", "ssim")), ("autoencoders", ("psnr", "ssim"))):
+        for row in (results(name) or {"rows": []})["rows"]:
+            found = row["evaluation"].get("reconstructions", row["evaluation"])
+            figures = ", ".join(f"{key} {interval(found[key], '.3g')}" for key in keys)
+            text = f"test split: {figures} after {row['seconds'] / 60:.0f} min on one CPU core"
+            score = {"name": keys[0], "text": text, "source": f"results/{name}.json"}
+            scores.setdefault(row["recipe"], []).append(score)
     return scores
 
 
@@ -133,6 +142,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "pair-step": pair_step,
     "catsdogs": catsdogs,
     **JUDGE,
+    **IMAGES,
 }
 
 

@@ -266,12 +266,16 @@ def test_first_step_gradients_equal_those_of_one_process(case: str, one, two) ->
 
 @pytest.mark.parametrize("case", CASES)
 def test_three_steps_end_at_the_same_weights_buffers_averages_and_reports(case: str, one, two) -> None:
+    """By norms: where an activation within rounding of 0 changes side, one unit's weights take another step.
+    Draws that differed, or gradients that were not averaged, would show as 0.1."""
     expected = one[f"steps.{case}"]
     for rank in range(WORLD):
         found = two[rank][f"steps.{case}"]
         assert found.keys() == expected.keys()
         for key, tensor in expected.items():
-            assert_close(found[key], tensor, rtol=1e-4, atol=2e-5, msg=lambda text, key=key: f"{key}: {text}")
+            apart = float((found[key].double() - tensor.double()).norm())
+            allowed = 2e-3 * float(tensor.double().norm()) + 2e-5 * tensor.numel() ** 0.5
+            assert apart <= allowed, f"{key}: {apart:.2e} apart (allowed {allowed:.2e})"
     assert all(torch.equal(two[0][f"steps.{case}"][k], two[1][f"steps.{case}"][k]) for k in expected)
 
 

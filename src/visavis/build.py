@@ -8,7 +8,7 @@ from visavis.core import Shape, mix
 from visavis.data import AnySet, Batches, batches_of, load
 from visavis.errors import UserError, unknown
 from visavis.loop import State
-from visavis.metrics import METRICS
+from visavis.metrics import METRICS, watched_figures
 from visavis.recipe import Recipe
 
 
@@ -18,6 +18,7 @@ def prepare(recipe: Recipe, device: torch.device) -> tuple[AnySet, State, Batche
     check(recipe, data)
     state = build_state(recipe, data, device)
     check_metrics(recipe, data)
+    check_watch(recipe, data)
     batches = batches_of(
         data,
         recipe.data,
@@ -58,6 +59,15 @@ def check_metrics(recipe: Recipe, data: AnySet) -> None:
             raise UserError(
                 f"the metric '{name}' does not fit '{data.name}': {error}; give others, or none: --metrics ''"
             ) from error
+
+
+def check_watch(recipe: Recipe, data: AnySet) -> None:
+    """Refuse a figure to watch that nobody will measure."""
+    if recipe.watch.every is None or not recipe.watch.metric:
+        return
+    names = watched_figures(recipe.task, data.shape)
+    if recipe.watch.metric not in names:
+        raise unknown("metric to watch", recipe.watch.metric, names)
 
 
 def build_networks(recipe: Recipe, shape: Shape, classes: int) -> dict[str, nn.Module]:

@@ -7,11 +7,12 @@ from typing import Any
 from pydantic import BaseModel, PositiveInt, ValidationError, model_validator
 
 from visavis.core import Config, Names
-from visavis.data import AnyData
+from visavis.data import AnyData, PairsConfig
 from visavis.errors import UserError, unknown
 from visavis.loop import Adam, Average, Precision, Schedule
 from visavis.networks import ConvEncoder, CriticConfig, NetworkConfig, ResidualEncoder
-from visavis.objectives import ObjectiveConfig, Pairwise
+from visavis.objectives import CycleGAN, ObjectiveConfig, Pairwise, Regression
+from visavis.objectives.pix2pix import Translation
 from visavis.watch import Watch
 
 
@@ -79,6 +80,21 @@ class Recipe(Config):
         return self
 
     @model_validator(mode="after")
+    def _data_fits_game(self) -> "Recipe":
+        pairs = isinstance(self.data, PairsConfig)
+        if pairs != (self.task == "translate"):
+            has, takes = ("pairs", "images") if pairs else ("images", "pairs")
+            raise ValueError(
+                f"the objective '{self.objective.kind}' takes {takes}, and the data are {has}; "
+                "train another recipe, whose game is made for them"
+            )
+        if isinstance(self.data, PairsConfig) and isinstance(
+            self.objective, Translation | CycleGAN | Regression
+        ):
+            self.objective.check(self.networks, self.data.factor)
+        return self
+
+    @model_validator(mode="after")
     def _encoder_fits_decoder(self) -> "Recipe":
         encoder, decoder = self.networks.get("E"), self.networks.get("G")
         if encoder is None:
@@ -93,13 +109,6 @@ class Recipe(Config):
                 f"E makes latents of {encoder.z_dim} numbers and G takes {made_from}; give "
                 "--networks.E.z_dim and --networks.G.z_dim alike"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _networks_fit_game(self) -> "Recipe":
-        check = getattr(self.objective, "check", None)  # games on pairs have one
-        if check is not None:
-            check(self.networks, getattr(self.data, "factor", 1))
         return self
 
     @property

@@ -15,7 +15,7 @@ from visavis.errors import UserError
 
 Row = dict[str, Any]
 
-LOWER_IS_BETTER = ("fd_", "kd_", "fid", "kid", "l1", "mse", "kl", "duplicates", "val/")
+LOWER_IS_BETTER = ("fd_", "kd_", "fid", "kid", "l1", "mse", "kl", "duplicates")
 """Figures by how they begin; of every other one, more is better."""
 
 RECENT = 20
@@ -45,7 +45,7 @@ class Watch(Config):
 
 def better(metric: str, value: float, than: float) -> bool:
     """Whether ``value`` of ``metric`` is better than another."""
-    return value < than if metric.startswith(LOWER_IS_BETTER) else value > than
+    return value < than if metric.split("/")[-1].startswith(LOWER_IS_BETTER) else value > than
 
 
 def best_row(rows: Sequence[Row], metric: str) -> Row:

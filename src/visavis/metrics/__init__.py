@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from visavis.core import Shape
+
 Scores = dict[str, float | int]
 
 
@@ -32,3 +34,18 @@ METRICS: dict[str, Callable[[Tensor], Scores]] = {
     "digit-modes": digit_modes,
 }
 """Name -> function of uint8 images ``[N, H, W, C]``, giving named numbers."""
+
+ALIGNED = ("l1", "mse", "psnr", "ssim")
+"""Figures of images beside those that were wanted."""
+
+
+def watched_figures(task: str, shape: Shape) -> tuple[str, ...]:
+    """The figures that are taken of a run while it trains, by its task and the shape of its images."""
+    if task == "reconstruct":
+        return ALIGNED
+    if task == "translate":
+        return (*ALIGNED, *(f"b-to-a/{name}" for name in ALIGNED), "l1_cycle")
+    from visavis.metrics.features import default_features
+
+    seen_by = default_features(shape)
+    return f"fd_{seen_by}", f"kd_{seen_by}", "precision", "coverage", "duplicates"

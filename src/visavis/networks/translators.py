@@ -15,18 +15,19 @@ from visavis.networks.unet import refuse_classes
 
 
 class ResnetTranslator(Config):
-    """Conv 7×7, halvings, residual blocks, doublings, Conv 7×7, tanh; reflected borders, ReLU.
+    """A convolution, halvings, residual blocks, doublings, a convolution, tanh; reflected borders, ReLU.
 
     Johnson et al. 2016, as Zhu et al. 2017 ("Unpaired image-to-image translation using cycle-consistent
     adversarial networks", section 7.2) use it.  ``width``: channels at full resolution; a halving doubles
-    them.  ``blocks``: None takes the paper's 9 from 256 pixels on, else 6.  ``up``: "resize" is nearest
-    neighbour and Conv 3×3.
+    them.  ``blocks``: None takes the paper's 9 from 256 pixels on, else 6.  ``outer``: side of the kernels of
+    the first and the last convolution.  ``up``: "resize" is nearest neighbour and Conv 3×3.
     """
 
     kind: Literal["resnet"] = "resnet"
     width: PositiveInt = 64
     halvings: NonNegativeInt = 2
     blocks: PositiveInt | None = None
+    outer: Literal[3, 5, 7] = 7
     norm: NormName = "instance"
     up: Literal["transposed", "resize"] = "transposed"
 
@@ -76,14 +77,15 @@ class ResidualTranslator(nn.Module):
         def block(conv: nn.Module, width: int) -> list[nn.Module]:
             return [conv, make_norm(config.norm, width), nn.ReLU()]
 
-        first = nn.Conv2d(channels, widths[0], 7, 1, 3, padding_mode="reflect")
+        outer, padding = config.outer, config.outer // 2
+        first = nn.Conv2d(channels, widths[0], outer, 1, padding, padding_mode="reflect")
         layers = block(first, widths[0])
         for inputs, width in pairwise(widths):
             layers += block(nn.Conv2d(inputs, width, 3, 2, 1), width)
         layers += [_Block(widths[-1], config.norm) for _ in range(blocks)]
         for inputs, width in pairwise(widths[::-1]):
             layers += block(_doubling(config.up, inputs, width), width)
-        last = nn.Conv2d(widths[0], channels, 7, 1, 3, padding_mode="reflect")
+        last = nn.Conv2d(widths[0], channels, outer, 1, padding, padding_mode="reflect")
         self.layers = nn.Sequential(*layers, last)
         init_convs(self, config.norm != "none")
 
