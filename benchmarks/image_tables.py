@@ -49,7 +49,7 @@ def autoencoders() -> str:
     lines = []
     for row in results("autoencoders")["rows"]:
         found = row["evaluation"]
-        again = found.get("reconstructions", found)
+        again = found.get("reconstruction", found)
         distances = {k: v for part in (found, again) for k, v in part.items() if k.startswith("fd_")}
         name = next(iter(distances), "")
         lines.append(

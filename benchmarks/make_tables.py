@@ -61,9 +61,9 @@ def modes(name: str) -> str:
     return table(["", "modes of 1,000", "KL", "images seen", "images/s"], lines) + note
 
 
-def pair_step() -> str:
-    """The step of the Siamese GAN, as written and ours."""
-    found = results("pair-step")
+def pair_step(name: str) -> str:
+    """The step of the Siamese GAN, as written and ours, on one machine."""
+    found = results(name)
     record, modes = found["record"], found["modes"]
     named = {"as written": found["as_written"], "as written, bf16 autocast": modes["as written, bf16"]}
     named["ours, fp32"] = found["ours_fp32"]
@@ -127,7 +127,7 @@ def make_scores() -> dict[str, list[Row]]:
         scores.setdefault(row["recipe"], []).append(score)
     for name, keys in (("translations", ("l1", "ssim")), ("autoencoders", ("psnr", "ssim"))):
         for row in (results(name) or {"rows": []})["rows"]:
-            found = row["evaluation"].get("reconstructions", row["evaluation"])
+            found = row["evaluation"].get("reconstruction", row["evaluation"])
             figures = ", ".join(f"{key} {interval(found[key], '.3g')}" for key in keys)
             text = f"test split: {figures} after {row['seconds'] / 60:.0f} min on one CPU core"
             score = {"name": keys[0], "text": text, "source": f"results/{name}.json"}
@@ -139,7 +139,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "recipes": recipes,
     "modes": lambda: modes("stacked-modes"),
     "sweep": lambda: modes("stacked-modes-sweep"),
-    "pair-step": pair_step,
+    "pair-step": lambda: pair_step("pair-step"),
+    "pair-step-amx": lambda: pair_step("pair-step-amx"),
     "catsdogs": catsdogs,
     **JUDGE,
     **IMAGES,

@@ -80,6 +80,7 @@ def time_pair_step(
         "flops_per_image": {"as_written": flops[AS_WRITTEN], "ours": flops[OURS]},
         "gradient_error": {
             "ours_fp32": gradient_errors(modes[OURS], batch_size, place),
+            "ours_fp32_plain_layout": gradient_errors(MODES[f"{OURS}, plain layout"], batch_size, place),
             "ours_fp32_without_kinks": gradient_errors(modes[OURS], batch_size, place, kinks=False),
         },
         "peak": peak,
