@@ -55,7 +55,8 @@ def modes(name: str) -> str:
     seeds = len({row["seed"] for row in found["rows"]})
     note = (
         f"\n\n{record['seconds_each']:.0f} s each with {record['threads_each']} thread(s), "
-        f"{record['side_by_side']} at a time on {record['cores']} cores, {seeds} seed(s); "
+        f"{record['side_by_side']} at a time on {record['cores']} cores, {seeds} seed(s)"
+        f"{' where a range stands' if name.endswith('sweep') else ''}; "
         f"torch {record['torch']}, {record['date']}. Against: {record['reference']}."
     )
     return table(["", "modes of 1,000", "KL", "images seen", "images/s"], lines) + note

@@ -9,7 +9,6 @@ results/stacked-modes.json.  Each row is trained in a process of its own with ``
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,8 @@ from typing import Any
 import torch
 
 import visavis
+from visavis.bench.pair_step import cpu_model
+from visavis.networks.classifier import DIGITSR_SHA256
 
 RESULTS = Path(__file__).parents[1] / "results"
 
@@ -150,7 +151,8 @@ def main() -> None:
         "threads_each": given.threads,
         "side_by_side": given.jobs,
         "device": "cpu",
-        "processor": platform.processor() or platform.machine(),
+        "processor": cpu_model(),
+        "classifier_sha256": DIGITSR_SHA256,
         "cores": os.cpu_count(),
         "torch": torch.__version__,
         "visavis": visavis.__version__,

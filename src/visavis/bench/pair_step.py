@@ -201,7 +201,7 @@ def record(batch_size: int, device: torch.device, rounds: int) -> dict[str, Any]
     return {
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
-        "cpu": _cpu_model(),
+        "cpu": cpu_model(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "batch": batch_size,
         "repeats": rounds,
@@ -209,7 +209,8 @@ def record(batch_size: int, device: torch.device, rounds: int) -> dict[str, Any]
     }
 
 
-def _cpu_model() -> str:
+def cpu_model() -> str:
+    """The name of this machine's processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
