@@ -21,7 +21,7 @@ def row(value: Any, null: Any = None, interval: Any = None, **more: Any) -> dict
         ("precision", row(0.5, 0.6, [0.45, 0.61]), "near the null"),
         ("precision", row(0.5, 0.6, [0.45, 0.55]), "below the null"),
         ("coverage", row(0.1, 0.9, [0.0, 0.2]), "far below the null"),
-        ("support", row(1e5, 1e6, [5e4, None]), "near the null"),
+        ("support", row(1e5, 1e6, [5e4, None]), "far below the null"),
         ("collision_rate", row(0.1, 1e-5), "far from the null"),
         ("precision", row(0.5), ""),
         ("quality", row(80.0, 100.0), "of 100"),

@@ -63,7 +63,7 @@ def words(name: str, part: Mapping[str, Any]) -> str:
         if min(value, low) <= null:
             return "near the null"
         return "far from the null" if null <= 0 or value > 10 * null else "above the null"
-    if (high is None or max(value, high) >= null) or value >= 0.95 * null:
+    if max(value, value if high is None else high) >= null or value >= 0.95 * null:
         return "near the null"
     return "below the null" if value >= 0.7 * null else "far below the null"
 
