@@ -116,7 +116,7 @@ def add(run: Path, evaluation: Path) -> None:
     task = "autoencoders" if "E" in recipe["networks"] else "translations"
     row = {
         "recipe": recipe["name"],
-        "images": last["images"],
+        "images": found["record"]["trained_images"],
         "seconds": last["seconds"],
         "date": datetime.now(UTC).date().isoformat(),
         "evaluation": found,

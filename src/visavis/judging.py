@@ -13,6 +13,7 @@ from visavis import files, snapshot
 from visavis.data import DataConfig, ImageSet, PairSet
 from visavis.errors import unknown
 from visavis.generate import Model
+from visavis.metrics import watched_figures
 from visavis.saving import averaged, save_best, save_checkpoint
 from visavis.session import Session
 from visavis.watch import best_row, declines, plateau
@@ -52,9 +53,8 @@ def _generator_judge(session: Session) -> Judge:
 
 
 def _generator_metric(session: Session) -> str:
-    from visavis.metrics.features import default_features
-
-    return f"fd_{default_features(session.data.shape)}"
+    """The Fréchet distance."""
+    return watched_figures("generate", session.data.shape)[0]
 
 
 def _pairs_judge(session: Session) -> Judge:

@@ -78,7 +78,7 @@ def averaged(session: Session) -> Model:
 
 def sample_grid(session: Session) -> None:
     """The sheet of the run's task as of now."""
-    pixels, columns = sheet(session.recipe.task, averaged(session), session.shown)
+    pixels, columns = sheet(session.recipe.task, averaged(session), lambda: session.shown)
     save_grid(session.options.out / "samples" / f"{session.state.images:012d}.png", pixels, columns)
 
 

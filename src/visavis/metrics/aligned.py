@@ -7,19 +7,16 @@ as many other images of the same kind, for this one network.
 from __future__ import annotations
 
 import math
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-import PIL
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-import visavis
 from visavis.errors import UserError
 from visavis.losses.ssim import WINDOW
 from visavis.metrics import image
@@ -27,6 +24,7 @@ from visavis.metrics.bootstrap import RESAMPLES, compare, percentiles, resampled
 from visavis.metrics.features import Extractor
 from visavis.metrics.figures import absent, figure, frechet_name
 from visavis.metrics.frechet import Reference, frechet_distance, frechet_interval
+from visavis.metrics.record import versions
 
 Pixels = NDArray[np.uint8]
 Scores = dict[str, Tensor]
@@ -143,11 +141,5 @@ def conditions(side: int, seed: int, device: str) -> dict[str, Any]:
         "resamples": RESAMPLES,
         "seed": seed,
         "device": device,
-        "versions": {
-            "visavis": visavis.__version__,
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-            "Pillow": PIL.__version__,
-            "Python": platform.python_version(),
-        },
+        "versions": versions(),
     }

@@ -83,13 +83,18 @@ def record(sample: Sample, real: Real, seed: int, device: str) -> dict[str, Any]
         "batch_size": extractor.batch_size,
         "seed": seed,
         "device": device,
-        "versions": {
-            "visavis": visavis.__version__,
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-            "Pillow": PIL.__version__,
-            "Python": platform.python_version(),
-        },
+        "versions": versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """What a figure was made with."""
+    return {
+        "visavis": visavis.__version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "Pillow": PIL.__version__,
+        "Python": platform.python_version(),
     }
 
 

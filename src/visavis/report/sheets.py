@@ -16,6 +16,9 @@ from visavis.generate import Model
 Sheet = tuple[NDArray[np.uint8], int | None]
 """Images ``[N, H, W, C]`` and in how many columns they stand (None: about square)."""
 
+Shown = Callable[[], ImageSet | PairSet]
+"""Held-out images, read by the sheets that show them only."""
+
 GRID = 64
 """Images in a grid of samples."""
 ROWS = 8
@@ -31,17 +34,18 @@ def real_sheet(data: ImageSet | PairSet) -> Sheet:
     return _beside(sides)[0], 6
 
 
-def samples(model: Model, shown: ImageSet | PairSet) -> Sheet:
+def samples(model: Model, shown: Shown) -> Sheet:
     """Images of fixed latents."""
     return model.pixels(GRID), None
 
 
-def reconstructions(model: Model, shown: ImageSet | PairSet) -> Sheet:
+def reconstructions(model: Model, shown: Shown) -> Sheet:
     """Rows of: two images, each beside its reconstruction, then four samples of the prior."""
     from visavis.autoencode import reconstruct
 
-    assert isinstance(shown, ImageSet)
-    original = np.asarray(shown.images[chosen(len(shown), 2 * ROWS)])
+    held = shown()
+    assert isinstance(held, ImageSet)
+    original = np.asarray(held.images[chosen(len(held), 2 * ROWS)])
     again = reconstruct(model, torch.from_numpy(original.copy())).numpy()
     prior = model.pixels(4 * ROWS)
     rows = []
@@ -51,13 +55,14 @@ def reconstructions(model: Model, shown: ImageSet | PairSet) -> Sheet:
     return np.stack(rows), 8
 
 
-def translations(model: Model, shown: ImageSet | PairSet) -> Sheet:
+def translations(model: Model, shown: Shown) -> Sheet:
     """Rows of input | translated | target; of a game in both directions, and back again."""
     from visavis.translate import translate_pixels
 
-    assert isinstance(shown, PairSet)
-    a = np.asarray(shown.a[chosen(len(shown.a), ROWS)])
-    b = np.asarray(shown.b[chosen(len(shown.b), ROWS)])
+    held = shown()
+    assert isinstance(held, PairSet)
+    a = np.asarray(held.a[chosen(len(held.a), ROWS)])
+    b = np.asarray(held.b[chosen(len(held.b), ROWS)])
     if "G_ab" in model.networks:
         there, here = translate_pixels(model, a, "a-to-b"), translate_pixels(model, b, "b-to-a")
         back, forth = translate_pixels(model, there, "b-to-a"), translate_pixels(model, here, "a-to-b")
@@ -85,14 +90,14 @@ def enlarged(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     return image.repeat(times, axis=0).repeat(times, axis=1)
 
 
-SHEETS: dict[str, Callable[[Model, ImageSet | PairSet], Sheet]] = {
+SHEETS: dict[str, Callable[[Model, Shown], Sheet]] = {
     "generate": samples,
     "reconstruct": reconstructions,
     "translate": translations,
 }
 
 
-def sheet(task: str, model: Model, shown: ImageSet | PairSet) -> Sheet:
+def sheet(task: str, model: Model, shown: Shown) -> Sheet:
     """The sheet of a run whose task is so named."""
     if task not in SHEETS:
         raise UserError(f"no sheet for the task '{task}' (allowed: {', '.join(SHEETS)})")
