@@ -12,16 +12,14 @@ Sources: Jordan 2024, "94% on CIFAR-10 in 3.29 seconds on a single GPU", arXiv 2
 initialisation, alternating flip, rates); Szegedy et al. 2016, arXiv 1512.00567 (label smoothing).
 """
 
-import argparse
 import hashlib
-import json
-import platform
 import sys
 import time
 from pathlib import Path
 
 import torch
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from shipping import parser, ship
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad, unfold
 
@@ -29,7 +27,7 @@ from visavis.core import Config, mix
 from visavis.data import DataConfig, load_images
 from visavis.data.pixels import to_float
 from visavis.networks.cifar_classifier import CIFAR10R, PATCH, CifarClassifier
-from visavis.networks.shipped import Record, save_weights
+from visavis.networks.shipped import Record
 
 
 class Training(Config):
@@ -202,17 +200,11 @@ def accuracy(logits: Tensor, y: Tensor) -> float:
 
 def main() -> None:
     """Train, save, and print the record."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", default="uoft-cs/cifar10", help="CIFAR-10, as visavis train takes it")
-    parser.add_argument("--epochs", type=int, default=Training().epochs)
-    parser.add_argument("--checkpoint", type=Path, help="state after every epoch, to go on from")
-    parser.add_argument("--weights", type=Path, default=CIFAR10R, help="where the weights go")
-    parser.add_argument(
-        "--record", type=Path, default=Path(__file__).parent.parent / "results" / "cifar10r.json"
-    )
-    options = parser.parse_args()
+    asked = parser(__doc__, "cifar10r", CIFAR10R)
+    asked.add_argument("--data", default="uoft-cs/cifar10", help="CIFAR-10, as visavis train takes it")
+    asked.add_argument("--epochs", type=int, default=Training().epochs)
+    asked.add_argument("--checkpoint", type=Path, help="state after every epoch, to go on from")
+    options = asked.parse_args()
 
     # GELU's gradient is full of them: six times as fast on x86.  Threads that run already are not reached.
     torch.set_flush_denormal(True)
@@ -245,23 +237,16 @@ def main() -> None:
         "precision": "bf16 autocast in training, fp32 in evaluation, fp16 matrices in the file",
         **training.model_dump(),
     }
-    options.weights.parent.mkdir(parents=True, exist_ok=True)
-    sha256 = save_weights(classifier, classifier.config, record, options.weights, half=True)
-    told = {
-        **record,
-        "sha256": sha256,
-        "bytes": options.weights.stat().st_size,
-        "seconds": round(seconds, 1),
-        "images_per_second": round(training.epochs * len(x) / seconds),
-        "threads": torch.get_num_threads(),
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "command": "python benchmarks/train_cifar_classifier.py --data ../shared/data/cifar10",
-    }
-    text = json.dumps(told, indent=2) + "\n"
-    options.record.parent.mkdir(parents=True, exist_ok=True)
-    options.record.write_text(text)
-    print(text, end="")
+    ship(
+        classifier,
+        classifier.config,
+        record,
+        options,
+        half=True,
+        seconds=round(seconds, 1),
+        images_per_second=round(training.epochs * len(x) / seconds),
+        command="python benchmarks/train_cifar_classifier.py --data ../shared/data/cifar10",
+    )
 
 
 if __name__ == "__main__":

@@ -8,17 +8,14 @@ record.  Set ``DIGITSR_SHA256`` in ``visavis/networks/classifier.py`` to the
 hash it prints.
 """
 
-import argparse
 import hashlib
-import json
 import math
-import platform
 import sys
 import time
-from pathlib import Path
 
 import torch
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from shipping import parser, ship
 from torch import Tensor
 from torch.nn.functional import affine_grid, cross_entropy, grid_sample
 
@@ -29,7 +26,6 @@ from visavis.networks.classifier import (
     DIGITSR,
     DigitClassifier,
     DigitClassifierConfig,
-    save_digit_classifier,
 )
 from visavis.networks.shipped import Record
 
@@ -112,14 +108,7 @@ def accuracy(classifier: DigitClassifier, x: Tensor, y: Tensor) -> float:
 
 def main() -> None:
     """Train, save, and print the record."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--weights", type=Path, default=DIGITSR, help="where the weights go")
-    parser.add_argument(
-        "--record", type=Path, default=Path(__file__).parent.parent / "results" / "digitsr.json"
-    )
-    options = parser.parse_args()
+    options = parser(__doc__, "digitsr", DIGITSR).parse_args()
 
     training = Training()
     (x, y), (held_out, held_out_y) = tensors("train"), tensors("test")
@@ -142,22 +131,14 @@ def main() -> None:
         "device": "cpu",
         **training.model_dump(),
     }
-    options.weights.parent.mkdir(parents=True, exist_ok=True)
-    sha256 = save_digit_classifier(classifier, record, options.weights)
-    told = {
-        **record,
-        "sha256": sha256,
-        "bytes": options.weights.stat().st_size,
-        "seconds": round(seconds, 1),
-        "threads": torch.get_num_threads(),
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "command": "python benchmarks/train_digit_classifier.py",
-    }
-    text = json.dumps(told, indent=2) + "\n"
-    options.record.parent.mkdir(parents=True, exist_ok=True)
-    options.record.write_text(text)
-    print(text, end="")
+    ship(
+        classifier,
+        classifier.config,
+        record,
+        options,
+        seconds=round(seconds, 1),
+        command="python benchmarks/train_digit_classifier.py",
+    )
 
 
 if __name__ == "__main__":

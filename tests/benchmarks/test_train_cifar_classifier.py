@@ -17,6 +17,7 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "train_cifar_classifier.py"
 def training() -> Any:
     spec = importlib.util.spec_from_file_location("train_cifar_classifier", SCRIPT)
     assert spec is not None and spec.loader is not None
+    sys.path.insert(0, str(SCRIPT.parent))  # as when it is run
     module = importlib.util.module_from_spec(spec)
     sys.modules["train_cifar_classifier"] = module
     spec.loader.exec_module(module)

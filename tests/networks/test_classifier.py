@@ -17,8 +17,8 @@ from visavis.networks.classifier import (
     DigitClassifierConfig,
     digit_classifier_record,
     load_digit_classifier,
-    save_digit_classifier,
 )
+from visavis.networks.shipped import save_weights
 
 
 def test_shapes() -> None:
@@ -55,8 +55,8 @@ def test_the_shipped_file_is_small_and_is_the_one_in_the_results() -> None:
 def test_saved_weights_load_and_are_the_same_bytes(tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"
     classifier = DigitClassifier(DigitClassifierConfig(width=4, features=6)).eval()
-    sha256 = save_digit_classifier(classifier, {"name": "other", "seed": 3}, path)
-    assert save_digit_classifier(classifier, {"seed": 3, "name": "other"}, path) == sha256
+    sha256 = save_weights(classifier, classifier.config, {"name": "other", "seed": 3}, path)
+    assert save_weights(classifier, classifier.config, {"seed": 3, "name": "other"}, path) == sha256
     x = torch.randn(5, 1, 8, 8)
     again = load_digit_classifier(path, sha256)
     assert torch.equal(again(x), classifier(x))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from visavis.core import Config
-from visavis.networks.shipped import WEIGHTS, Record, filled, load_record, load_weights, save_weights
+from visavis.networks.shipped import WEIGHTS, Record, filled, load_record, load_weights
 
 DIGITSR = WEIGHTS / "digitsr.safetensors"
 DIGITSR_SHA256 = "516b03f392cbc0cda131fc934a85db7d8c8aaf1dea7ed884ecbdacdf3fe41ebc"
@@ -77,11 +77,6 @@ class DigitClassifier(nn.Module):
         """``[N, 1, 8, 8] -> logits [N, classes]``."""
         logits: Tensor = self.head(self.features(x))
         return logits
-
-
-def save_digit_classifier(classifier: DigitClassifier, record: Record, path: Path) -> str:
-    """Write weights, configuration and training record to ``path``; returns the file's SHA-256."""
-    return save_weights(classifier, classifier.config, record, path)
 
 
 def load_digit_classifier(path: Path = DIGITSR, sha256: str = DIGITSR_SHA256) -> DigitClassifier:
