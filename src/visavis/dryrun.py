@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from visavis.build import prepare
-from visavis.devices import pick_device
+from visavis.devices import make_fast, pick_device
 from visavis.loop import train
 from visavis.networks import parameters
 from visavis.recipe import Recipe
@@ -20,6 +20,7 @@ WARM, TIMED = 2, 5
 def dry_run(recipe: Recipe, options: Options) -> dict[str, Any]:
     """Train a few steps in memory; raises what training would raise for the same mistakes."""
     device = pick_device(options.device)
+    make_fast(device)
     data, state, batches = prepare(recipe, device)
     schedule, size = recipe.schedule(), recipe.batch_size
     list(train(state, recipe.objective, batches, schedule, WARM * size))

@@ -16,6 +16,7 @@ from torch import Tensor
 from visavis import files, folder, parallel, snapshot
 from visavis.build import prepare
 from visavis.data import AnySet, Batches, held_out
+from visavis.devices import make_fast
 from visavis.errors import UserError
 from visavis.loop import State
 from visavis.recipe import Recipe
@@ -126,10 +127,7 @@ def _from_first(make: Callable[[], T]) -> T:
 
 
 def _prepare(recipe: Recipe, options: Options, device: torch.device) -> Session:
-    if device.type == "cuda":
-        torch.backends.cudnn.benchmark = True
-        torch.backends.cuda.matmul.allow_tf32 = True
-        torch.backends.cudnn.allow_tf32 = True
+    make_fast(device)
     data, state, batches = prepare(recipe, device)
     return Session(recipe, options, data, batches, state, device, RunLog(options.out), parallel.rank() == 0)
 

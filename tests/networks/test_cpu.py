@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.testing import assert_close
 
-from visavis.networks.cpu import Doubling, Flatten, Linear, laid_out_like
+from visavis.networks.cpu import CACHED, Doubling, Flatten, Halving, Linear, laid_out_like, product
 
 LAST = torch.channels_last
 
@@ -35,13 +35,46 @@ def test_linear(training: bool) -> None:
         assert_close(mine, theirs, rtol=1e-4, atol=1e-4)
 
 
+def test_product() -> None:
+    torch.manual_seed(0)
+    x, w = torch.randn(7, 5), torch.randn(3, 5)
+    assert_close(product(x, w), x @ w.t())
+    assert_close(product(x.double(), w.double()), x.double() @ w.double().t())
+
+
 @pytest.mark.parametrize("memory", [LAST, torch.contiguous_format])
 @pytest.mark.parametrize(("bf16", "tolerance"), [(False, 1e-5), (True, 2e-2)])
-def test_doubling(memory: torch.memory_format, bf16: bool, tolerance: float) -> None:
+@pytest.mark.parametrize("width", [6, 3])
+def test_doubling(width: int, memory: torch.memory_format, bf16: bool, tolerance: float) -> None:
     torch.manual_seed(0)
-    layer = Doubling(12, 6).to(memory_format=memory)
-    x, g = torch.randn(5, 12, 4, 4).contiguous(memory_format=memory), torch.randn(5, 6, 8, 8)
-    plain = twin(layer, nn.ConvTranspose2d(12, 6, 4, 2, 1))
+    layer = Doubling(12, width).to(memory_format=memory)
+    x, g = torch.randn(5, 12, 4, 4).contiguous(memory_format=memory), torch.randn(5, width, 8, 8)
+    plain = twin(layer, nn.ConvTranspose2d(12, width, 4, 2, 1))
+    for mine, theirs in zip(results(layer, x, g, bf16), results(plain, x, g), strict=True):
+        assert mine.shape == theirs.shape
+        assert (mine - theirs).norm() < tolerance * theirs.norm()
+
+
+def test_gradients_are_summed_over_parts_of_the_batch() -> None:
+    torch.manual_seed(0)
+    n, width = 10, 40
+    assert n * 64**2 * 16 * width * 2 > 2 * CACHED  # three parts, of unlike sizes
+    layer = Doubling(4, width).to(memory_format=LAST)
+    x, g = torch.randn(n, 4, 64, 64).contiguous(memory_format=LAST), torch.randn(n, width, 128, 128)
+    plain = twin(layer, nn.ConvTranspose2d(4, width, 4, 2, 1))
+    for mine, theirs in zip(results(layer, x, g, bf16=True), results(plain, x, g), strict=True):
+        assert mine.shape == theirs.shape
+        assert (mine - theirs).norm() < 2e-2 * theirs.norm()
+
+
+@pytest.mark.parametrize("memory", [LAST, torch.contiguous_format])
+@pytest.mark.parametrize(("bf16", "tolerance"), [(False, 1e-5), (True, 2e-2)])
+@pytest.mark.parametrize("width", [6, 3])
+def test_halving(width: int, memory: torch.memory_format, bf16: bool, tolerance: float) -> None:
+    torch.manual_seed(0)
+    layer = Halving(width, 12).to(memory_format=memory)
+    x, g = torch.randn(5, width, 8, 8).contiguous(memory_format=memory), torch.randn(5, 12, 4, 4)
+    plain = twin(layer, nn.Conv2d(width, 12, 4, 2, 1))
     for mine, theirs in zip(results(layer, x, g, bf16), results(plain, x, g), strict=True):
         assert mine.shape == theirs.shape
         assert (mine - theirs).norm() < tolerance * theirs.norm()

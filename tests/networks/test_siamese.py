@@ -120,7 +120,7 @@ def test_s2_branch_is_conv_relu_norm_flattened() -> None:
     branch, features = SiameseBranch(features=None, order="act-norm", slope=0.0).build(SHAPE, 0)
     assert features == 4096
     names = [type(layer).__name__ for layer in branch]
-    assert names == ["Conv2d", "LeakyReLU", "BatchNorm2d"] * 3 + ["Flatten"]
+    assert names == ["Halving", "LeakyReLU", "BatchNorm2d"] * 3 + ["Flatten"]
     assert branch(torch.randn(2, 3, 32, 32)).shape == (2, 4096)
 
 

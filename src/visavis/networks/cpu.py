@@ -2,15 +2,22 @@
 
 Measured with torch 2.13 on an AMD EPYC (Zen 5).  torch's fp32 matrix products go to MKL, which does not use
 AVX-512 there; oneDNN's are twice as fast.  oneDNN's bf16 gradient of a transposed convolution's weights
-takes twice as long as the same matrix product, and that of the bias many times as long as a sum.  An
-elementwise gradient that meets two memory layouts takes several times as long as one that meets one.
+takes twice as long as the same matrix product, and that of the bias many times as long as a sum; a transposed
+convolution to three channels takes three times as long as one product and sums of its taps.  An elementwise
+gradient that meets two memory layouts takes several times as long as one that meets one.
 """
 
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv_transpose2d, pad
+from torch.nn.functional import conv2d, conv_transpose2d, linear, pad
+
+CACHED = 2**24
+"""Bytes of windows at a time: they stay in the caches, and memory is not asked of the system anew."""
+
+FEW = 4
+"""Output channels up to which oneDNN's transposed convolution is slower than one product and sums."""
 
 
 class Linear(nn.Linear):
@@ -20,8 +27,16 @@ class Linear(nn.Linear):
         """The same as torch's, in every mode."""
         if not self.training or x.dtype != torch.float32 or not _products_are_slow(x.device):
             return super().forward(x)
-        product: Tensor = _Product.apply(x, self.weight)  # type: ignore[no-untyped-call]
-        return product if self.bias is None else product + self.bias
+        y = product(x, self.weight)
+        return y if self.bias is None else y + self.bias
+
+
+def product(x: Tensor, w: Tensor) -> Tensor:
+    """``x [N, K], w [M, K] -> x wᵀ [N, M]``; in fp32 on a CPU it is oneDNN's."""
+    if x.dtype != torch.float32 or not _products_are_slow(x.device):
+        return linear(x, w)
+    y: Tensor = _Product.apply(x, w)  # type: ignore[no-untyped-call]
+    return y
 
 
 def _products_are_slow(device: torch.device) -> bool:
@@ -58,39 +73,114 @@ class Doubling(nn.ConvTranspose2d):
         super().__init__(width_in, width_out, 4, 2, 1)
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        """The same as torch's; on a CPU the bias is added apart, and bf16 gradients are matrix products."""
+        """The same as torch's; while training on a CPU the gradients, and few channels, go another way."""
         if x.device.type != "cpu" or not self.training:
             return super().forward(x, output_size)
         assert self.bias is not None
-        if torch.is_autocast_enabled("cpu"):
-            dtype = torch.get_autocast_dtype("cpu")
-            y: Tensor = _Doubling.apply(x.to(dtype), self.weight.to(dtype))  # type: ignore[no-untyped-call]
-        else:
-            y = conv_transpose2d(x, self.weight, None, 2, 1)
-        return y + self.bias.to(y.dtype)[:, None, None]
+        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
+        y: Tensor = _Doubling.apply(x.to(dtype), self.weight.to(dtype), self.bias.to(dtype))  # type: ignore[no-untyped-call]
+        return y
 
 
 class _Doubling(torch.autograd.Function):
-    """The transposed convolution, its gradients as products with the 4×4 windows of the output's gradient."""
+    """The transposed convolution; bf16 gradients are products with 4×4 windows of the output's gradient."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, w: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, w: Tensor, bias: Tensor) -> Tensor:
         ctx.save_for_backward(x, w)
-        return conv_transpose2d(x, w, None, 2, 1)
+        if w.shape[1] <= FEW and x.dtype == torch.float32 and _last(x):
+            return _few_channels(x, w, bias)
+        return conv_transpose2d(x, w, bias, 2, 1)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         x, w = ctx.saved_tensors
-        (n, width_in, r, _), width_out = x.shape, w.shape[1]
-        seen = _windows(grads[0])  # [N·R·R, 16·D]
-        to_x = to_w = None
-        if ctx.needs_input_grad[0]:
-            rows = seen @ w.permute(0, 2, 3, 1).reshape(width_in, -1).t()
-            to_x = rows.view(n, r, r, width_in).permute(0, 3, 1, 2)
-        if ctx.needs_input_grad[1]:
-            columns = x.permute(0, 2, 3, 1).reshape(-1, width_in).t() @ seen
-            to_w = columns.view(width_in, 4, 4, width_out).permute(0, 3, 1, 2)
-        return to_x, to_w
+        g = grads[0]
+        wanted = ctx.needs_input_grad
+        to_bias = g.sum((0, 2, 3)) if wanted[2] else None
+        if g.dtype == torch.float32 or w.shape[1] <= FEW:
+            to_x, to_w, _ = torch.ops.aten.convolution_backward(
+                g, x, w, None, [2, 2], [1, 1], [1, 1], True, [0, 0], 1, [wanted[0], wanted[1], False]
+            )
+            return to_x, to_w, to_bias
+        to_x, to_w = _gradients_by_products(x, w, g, wanted[0], wanted[1])
+        return to_x, to_w, to_bias
+
+
+class Halving(nn.Conv2d):
+    """Conv 4/2/1: ``[N, C, 2R, 2R] -> [N, D, R, R]``."""
+
+    def __init__(self, width_in: int, width_out: int) -> None:
+        super().__init__(width_in, width_out, 4, 2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same as torch's; in fp32 on a CPU the gradient of few channels goes another way."""
+        few = self.in_channels <= FEW and x.requires_grad
+        if not few or x.device.type != "cpu" or not self.training or torch.is_autocast_enabled("cpu"):
+            return super().forward(x)
+        y: Tensor = _Halving.apply(x, self.weight, self.bias)  # type: ignore[no-untyped-call]
+        return y
+
+
+class _Halving(torch.autograd.Function):
+    """The convolution; the gradient of its input is a transposed convolution to few channels."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, w: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(x, w)
+        return conv2d(x, w, bias, 2, 1)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        x, w = ctx.saved_tensors
+        g, wanted = grads[0], ctx.needs_input_grad
+        to_x = _few_channels(g, w, g.new_zeros(x.shape[1])) if wanted[0] else None
+        to_w = to_bias = None
+        if wanted[1] or wanted[2]:
+            _, to_w, to_bias = torch.ops.aten.convolution_backward(
+                g, x, w, [len(w)], [2, 2], [1, 1], [1, 1], False, [0, 0], 1, [False, wanted[1], wanted[2]]
+            )
+        return to_x, to_w, to_bias
+
+
+def _gradients_by_products(
+    x: Tensor, w: Tensor, g: Tensor, wants_x: bool, wants_w: bool
+) -> tuple[Tensor | None, Tensor | None]:
+    """Products with the 4×4 windows of the output's gradient, of so many images at a time as caches hold."""
+    (n, width_in, r, _), width_out = x.shape, w.shape[1]
+    rows_of_w = w.permute(0, 2, 3, 1).reshape(width_in, -1)  # [C, 16·D]
+    parts = -(-n * r * r * 16 * width_out * g.element_size() // CACHED)
+    to_x, to_w = [], None
+    for x_part, g_part in zip(x.chunk(parts), g.chunk(parts), strict=True):
+        seen = _windows(g_part)  # [N·R·R, 16·D]
+        if wants_x:
+            rows = seen @ rows_of_w.t()
+            to_x.append(rows.view(-1, r, r, width_in).permute(0, 3, 1, 2))
+        if wants_w:
+            product = x_part.permute(0, 2, 3, 1).reshape(-1, width_in).t() @ seen
+            to_w = product if to_w is None else to_w + product
+    return (
+        torch.cat(to_x) if to_x else None,
+        None if to_w is None else to_w.view(width_in, 4, 4, width_out).permute(0, 3, 1, 2),
+    )
+
+
+def _few_channels(x: Tensor, w: Tensor, bias: Tensor) -> Tensor:
+    """One matrix product gives every tap's part, ``[N·R·R, 16·D]``; sixteen small sums put them together."""
+    (n, width_in, r, _), width_out = x.shape, w.shape[1]
+    rows = x.permute(0, 2, 3, 1).reshape(-1, width_in)
+    taps_of_w = w.permute(2, 3, 1, 0).reshape(-1, width_in)  # [16·D, C]
+    parts = product(rows, taps_of_w)
+    taps = parts.view(n, r, r, 4, 4, width_out)
+    y = bias.expand(n, r + 1, 2, r + 1, 2, width_out).contiguous()  # the image padded by 1
+    for i in range(4):
+        for j in range(4):
+            y[:, i // 2 : i // 2 + r, i % 2, j // 2 : j // 2 + r, j % 2] += taps[:, :, :, i, j]
+    return (
+        y.view(n, 2 * r + 2, 2 * r + 2, width_out)[:, 1:-1, 1:-1]
+        .permute(0, 3, 1, 2)
+        .contiguous(memory_format=torch.channels_last)
+    )
 
 
 def _windows(g: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from visavis import parallel
 from visavis.errors import UserError
+from visavis.networks.cpu import product
 from visavis.networks.layers import Dropout
 
 
@@ -141,7 +142,7 @@ class Concat(Head):
     def embed(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
         """``[N, F] -> [N, 2, hidden]``: the first layer's part as first and as second member."""
         weights = torch.cat(self.first.weight.chunk(2, dim=1))  # [2 · hidden, F]
-        parts = nn.functional.linear(features, weights)
+        parts = product(features, weights) if self.training else nn.functional.linear(features, weights)
         return parts.reshape(len(parts), 2, -1).float()
 
     def score(self, a: Tensor, b: Tensor) -> Tensor:

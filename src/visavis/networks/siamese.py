@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from visavis.core import Config, IntTuple, Shape
 from visavis.errors import UserError
-from visavis.networks.cpu import Doubling, Flatten, Linear, laid_out_like
+from visavis.networks.cpu import Doubling, Flatten, Halving, Linear, laid_out_like
 from visavis.networks.layers import BatchNorm2d, init_dcgan
 
 
@@ -40,10 +40,10 @@ class ConvTransposeGenerator(nn.Module):
             Linear(config.z_dim, widths[0] * 16),
             nn.Unflatten(1, (widths[0], 4, 4)),
             BatchNorm2d(widths[0]),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
         ]
         for width_in, width_out in pairwise(widths):
-            layers += [Doubling(width_in, width_out), BatchNorm2d(width_out), nn.ReLU()]
+            layers += [Doubling(width_in, width_out), BatchNorm2d(width_out), nn.ReLU(inplace=True)]
         layers += [Doubling(widths[-1], shape.channels), nn.Tanh()]
         self.layers = nn.Sequential(*layers)
         init_dcgan(self)
@@ -79,10 +79,10 @@ class SiameseBranch(Config):
         layers: list[nn.Module] = []
         for width_in, width_out in zip((shape.channels, *self.widths), self.widths, strict=False):
             block: list[nn.Module] = [
-                BatchNorm2d(width_out) if part == "norm" else nn.LeakyReLU(self.slope)
+                BatchNorm2d(width_out) if part == "norm" else nn.LeakyReLU(self.slope, inplace=True)
                 for part in self.order.split("-")
             ]
-            layers += [nn.Conv2d(width_in, width_out, 4, 2, 1), *block]
+            layers += [Halving(width_in, width_out), *block]
         layers.append(Flatten())
         flat = self.widths[-1] * 16
         if self.features is not None:
