@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 from tiny import NETWORKS, TINY, Cli
 
-from visavis import cli as cli_module
-from visavis import recipes
-from visavis.cli import Parser, main
+from visavis import arguments, recipes
+from visavis.arguments import Parser
+from visavis.cli import main
 
 
 def picture(path: Path, seed: int = 0, size: int = 8) -> Path:
@@ -236,7 +236,7 @@ def test_fields_come_before_or_after_the_recipe_with_or_without_one(
 )
 def test_lengths_of_time(text: str, seconds: float) -> None:
     parser = Parser()
-    parser.add_argument("--time", type=cli_module._seconds)
+    parser.add_argument("--time", type=arguments._seconds)
     assert parser.parse_args(["--time", text]).time == seconds
 
 
@@ -247,7 +247,7 @@ def test_no_memory_is_one_line(error: Exception, cli: Cli, monkeypatch: pytest.M
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(cli_module, "run_command", fail)
+    monkeypatch.setattr("visavis.cli.run_command", fail)
     done = cli("recipes")
     assert done.status == 1 and done.err.count("\n") == 1 and "--batch-size" in done.err
 
@@ -256,7 +256,7 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("shapes do not match")
 
-    monkeypatch.setattr(cli_module, "run_command", fail)
+    monkeypatch.setattr("visavis.cli.run_command", fail)
     with pytest.raises(RuntimeError, match="shapes"):
         main(["recipes"])
 
@@ -311,6 +311,27 @@ def test_interpolate(digits_run: Path, tmp_path: Path, cli: Cli) -> None:
     assert done.json == {"out": str(tmp_path / "walk.png"), "rows": 2, "steps": 5}
     width, height = Image.open(tmp_path / "walk.png").size
     assert width > 2 * height
+
+
+def test_walks_of_an_autoencoder(animals: Path, tmp_path: Path, cli: Cli) -> None:
+    small = ["--networks.E.widths", "8,6", "--networks.G.widths", "8,6", "--metrics", ""]
+    run, sheet = tmp_path / "vae", tmp_path / "walk.png"
+    assert cli("train", "vae-digits", *small, "--batch-size", 8, "--images", 8, "--out", run).status == 0
+    a, b = animals / "cat" / "0.png", animals / "dog" / "0.png"
+    done = cli("interpolate", run, "--between", a, b, "--steps", 5, "--out", sheet, "--json")
+    assert done.json == {"out": str(sheet), "rows": 1, "steps": 5}
+    done = cli("interpolate", run, "--traverse", a, "--steps", 3, "--out", sheet, "--json")
+    assert done.json == {"out": str(sheet), "rows": 8, "steps": 3}
+    refused = cli("interpolate", run, "--traverse", tmp_path / "no.png", "--out", sheet)
+    assert refused.status == 2 and "no.png" in refused.err
+    refused = cli("interpolate", run, "--traverse", a, "--rows", 2, "--out", sheet)
+    assert refused.status == 2 and "--rows" in refused.err
+
+
+def test_pictures_are_for_autoencoders(digits_run: Path, animals: Path, tmp_path: Path, cli: Cli) -> None:
+    a = animals / "cat" / "0.png"
+    refused = cli("interpolate", digits_run, "--between", a, a, "--out", tmp_path / "walk.png")
+    assert refused.status == 2 and "no encoder" in refused.err
 
 
 def test_compare(digits_run: Path, animals: Path, cli: Cli) -> None:

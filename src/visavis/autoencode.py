@@ -104,13 +104,13 @@ def traverse(
     dimensions: Sequence[int] = (),
     span: float = 3.0,
     steps: int = 9,
-    labels: Tensor | None = None,
+    label: Tensor | None = None,
 ) -> Tensor:
     """Rows of ``picture``'s reconstruction with one latent moved from -``span`` to ``span``.
 
     uint8 ``[H, W, C]`` -> ``[dimensions · steps, H, W, C]``, a row of ``steps`` for each of ``dimensions``,
     or for the :data:`DIMENSIONS` latents that say most about this picture (KL to the prior, in which ±1 is a
-    deviation).  ``labels: [dimensions · steps]`` for a conditional model.
+    deviation).  ``label: [1]``, a class index, for a conditional model.
     Raises :class:`UserError` for a latent that does not exist; other errors as :func:`encode`.
     """
     mean, log_variance = posterior(model, picture[None])
@@ -122,4 +122,5 @@ def traverse(
     z = mean.repeat(len(chosen), steps, 1)  # [dimensions, steps, z_dim]
     for row, dimension in enumerate(chosen):
         z[row, :, dimension] = torch.linspace(-span, span, steps)
-    return decode(model, z.flatten(0, 1), labels)
+    z = z.flatten(0, 1)
+    return decode(model, z, None if label is None else label.expand(len(z)))

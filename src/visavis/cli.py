@@ -4,31 +4,15 @@ Results go to stdout (JSON with ``--json``), progress and errors to stderr.  Exi
 line for a user's mistake, 130 when interrupted, 1 when training diverged or another process died.
 """
 
-import argparse
 import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import NoReturn
+from collections.abc import Sequence
 
-from visavis import __version__, commands
+from visavis import commands
+from visavis.arguments import make_parser, take_fields
 from visavis.errors import UserError, unknown
-
-FIELDS = "any field of the recipe can be set, as in --networks.D.head concat or --objective.r1 0.5"
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse whose complaints are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise the complaint."""
-        raise UserError(f"{message}; see: {self.prog} --help")
-
-    def option_names(self) -> list[str]:
-        """All options, as ``--out``."""
-        return [name for action in self._actions for name in action.option_strings if name.startswith("--")]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -91,13 +75,13 @@ def _explain(error: Exception) -> str | None:
 
 def run_command(arguments: list[str]) -> int:
     """Parse and run one command."""
-    parser, parsers = _parser()
+    parser, parsers = make_parser()
     command = next((word for word in arguments if not word.startswith("-")), None)
     if command is not None and command not in parsers:
         raise unknown("command", command, parsers)
     changes: dict[str, str] = {}
     if command == "train":
-        arguments, changes = _take_fields(arguments, parsers["train"])
+        arguments, changes = take_fields(arguments, parsers["train"])
     given = parser.parse_args(arguments)
     if given.command is None:
         parser.print_help()
@@ -105,192 +89,3 @@ def run_command(arguments: list[str]) -> int:
     given.changes, given.options = changes, parsers[given.command].option_names()
     status: int | None = given.run_it(given)
     return status or 0
-
-
-def _parser() -> tuple[Parser, dict[str, Parser]]:
-    """The parser, and those of the commands."""
-    parser = Parser(
-        prog="visavis", description="Train, judge and deploy image generators.", allow_abbrev=False
-    )
-    parser.add_argument("--version", action="version", version=f"visavis {__version__}")
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
-    added: dict[str, Parser] = {}
-
-    def command(
-        name: str, run_it: Callable[[argparse.Namespace], int | None], about: str, epilog: str = ""
-    ) -> Parser:
-        made: Parser = subparsers.add_parser(
-            name, help=about, description=about, epilog=epilog, allow_abbrev=False
-        )
-        made.set_defaults(run_it=run_it)
-        made.add_argument("--json", action="store_true", help="print the result as JSON")
-        added[name] = made
-        return made
-
-    command("recipes", commands.recipes, "list the recipes: data, size, measured scores")
-    _train_arguments(
-        command("train", commands.train, "train a recipe, or go on where it stopped", epilog=FIELDS)
-    )
-
-    sample = command("sample", commands.sample, "make images with a trained run")
-    sample.add_argument("run", type=Path, help="a run's folder, or one of its snapshots")
-    sample.add_argument("-n", type=_positive, default=None, help="how many (default 16)")
-    sample.add_argument("--label", help="a class, where the run is conditional")
-    sample.add_argument("--seed", type=_whole, default=0)
-    sample.add_argument("--seeds", help="the first image of each seed from a to b, as in 0-15")
-    sample.add_argument(
-        "--out", type=Path, default=Path("samples.png"), help="grid.png, a folder, x.npz, x.parquet"
-    )
-    sample.add_argument("--device", default="auto")
-
-    walk = command("interpolate", commands.interpolate, "walk between latents of a trained run")
-    walk.add_argument("run", type=Path)
-    walk.add_argument("--rows", type=_positive, default=4)
-    walk.add_argument("--steps", type=_positive, default=8)
-    walk.add_argument("--label")
-    walk.add_argument("--seed", type=_whole, default=0)
-    walk.add_argument("--linear", action="store_true", help="straight lines instead of great circles")
-    walk.add_argument("--out", type=Path, default=Path("interpolation.png"))
-    walk.add_argument("--device", default="auto")
-
-    compare = command("compare", commands.compare, "ask a run's critic about two images")
-    compare.add_argument("run", type=Path)
-    compare.add_argument("a", type=Path)
-    compare.add_argument("b", type=Path)
-    compare.add_argument("--label", help="the images' class, where the run is conditional")
-    compare.add_argument("--device", default="auto")
-
-    turn = command("translate", commands.translate, "turn pictures into others with a run that learned to")
-    turn.add_argument("run", type=Path, help="a run's folder, or one of its snapshots")
-    turn.add_argument("images", type=Path, nargs="+", help="pictures and folders of pictures, of any sizes")
-    turn.add_argument("--out", type=Path, required=True, help="folder for the PNGs, which keep their names")
-    turn.add_argument("--direction", help="a-to-b (the default) or b-to-a, where the run learned both")
-    fit = turn.add_mutually_exclusive_group()
-    for name, about in (
-        ("tile", "cut what is larger than the training images into overlapping tiles (the default)"),
-        ("whole", "run the network on the whole picture"),
-        ("resize", "resize the short side to that of the training images"),
-    ):
-        fit.add_argument(f"--{name}", dest="fit", action="store_const", const=name, help=about)
-    turn.add_argument("--original-size", action="store_true", help="after --resize, resize the result back")
-    turn.add_argument("--batch-size", type=_positive, default=None, help="tiles at a time (default 8)")
-    turn.add_argument("--force", action="store_true", help="replace files that exist")
-    turn.add_argument("--device", default="auto")
-
-    _evaluate_arguments(command("evaluate", commands.evaluate, "judge a run, or images from anywhere"))
-
-    command("selftest", commands.selftest, "check the metrics against answers that are known")
-
-    bench = command("bench", commands.bench, "time the project against what it replaces, on this machine")
-    bench.add_argument("name", help="pair-step")
-    bench.add_argument("--seconds", type=_seconds, default=60.0, help="about how long (default 60s)")
-    bench.add_argument("--batch-size", type=_positive, default=128)
-    bench.add_argument("--device", default="auto")
-    return parser, added
-
-
-def _train_arguments(train: Parser) -> None:
-    train.add_argument("recipe", nargs="?", help="a name from: visavis recipes (default stacked-digits)")
-    train.add_argument(
-        "--data", help="digits, stacked-digits, a folder, a parquet folder, an .npz, or owner/name on the hub"
-    )
-    train.add_argument("--classes", help="keep these classes, as in cat,dog")
-    train.add_argument("--resolution", help="resize to this many pixels")
-    train.add_argument("--out", type=Path, help="the run's folder (default runs/RECIPE)")
-    length = train.add_mutually_exclusive_group()
-    length.add_argument("--images", type=_positive, help="train until this many images are seen")
-    length.add_argument("--epochs", type=_positive, help="the same in passes over the data")
-    length.add_argument("--time", type=_seconds, help="train for this long, as in 90s, 10m, 1h30m")
-    train.add_argument("--batch-size", help="images per step, over all processes")
-    train.add_argument("--lr", help="learning rate of all networks")
-    train.add_argument("--seed")
-    train.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    train.add_argument("--skip-broken", action="store_true", help="leave out images that do not decode")
-    train.add_argument(
-        "--checkpoint-every", type=_positive, help="images between checkpoints (default: half a minute)"
-    )
-    train.add_argument("--init", type=Path, help="start from another run's weights")
-    train.add_argument(
-        "--fresh", action="store_true", help="start over, forgetting what stands in the run's folder"
-    )
-    train.add_argument(
-        "--dry-run", action="store_true", help="sizes and speed of a few steps; nothing is written"
-    )
-
-
-def _evaluate_arguments(judge: Parser) -> None:
-    judge.add_argument(
-        "images", help="a run, a snapshot, a folder of images, .npz, parquet; a stored result with --against"
-    )
-    judge.add_argument(
-        "--reference", help="real images, named as --data names them (default: what the run was trained on)"
-    )
-    judge.add_argument("--split", help="the reference's part (default train, or the run's)")
-    judge.add_argument(
-        "--held-out", default="auto", help="the part that gives the nulls: a split, auto (test, …), none"
-    )
-    judge.add_argument("--classes", help="these classes only, as in cat,dog")
-    judge.add_argument("--features", help="digitsr, cifar10r, inception, module:path (default: by the size)")
-    judge.add_argument("--weights", type=Path, help="the features' weights, as inception needs")
-    judge.add_argument("--resize", help="the rule that fits images to the features, by name")
-    judge.add_argument("-n", type=_positive, default=None, help="how many images (default: as are held out)")
-    judge.add_argument("--raw", action="store_true", help="a run's own weights instead of their average")
-    judge.add_argument("--seed", type=_whole, default=0)
-    judge.add_argument("--against", help="other images, another run or a stored result: which is better?")
-    judge.add_argument("--infinity", action="store_true", help="extrapolate to infinitely many images too")
-    judge.add_argument("--per-class", action="store_true", help="insist on figures of each class")
-    judge.add_argument("--resolution", type=_positive, help="resize the images to this many pixels")
-    judge.add_argument("--skip-broken", action="store_true", help="leave out images that do not decode")
-    judge.add_argument("--gallery", type=Path, help="folder for sheets of nearest and closest images")
-    judge.add_argument("--out", type=Path, help="write the result, with its record, to this .json")
-    judge.add_argument("--device", default="auto")
-
-
-def _whole(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is no whole number (allowed: 0, 1, 2, …)") from None
-
-
-def _positive(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is no whole number above 0 (allowed: 1, 2, 3, …)")
-    return number
-
-
-def _seconds(text: str) -> float:
-    number = r"(\d+(?:\.\d+)?)"
-    found = re.fullmatch(f"{number}|(?:{number}h)?(?:{number}m)?(?:{number}s)?", text)
-    plain, hours, minutes, seconds = (float(part or 0) for part in found.groups()) if found else (0.0,) * 4
-    total = plain + hours * 3600 + minutes * 60 + seconds
-    if total <= 0:
-        raise argparse.ArgumentTypeError(f"'{text}' is no length of time (allowed: 90s, 10m, 1h30m)")
-    return total
-
-
-def _take_fields(arguments: Sequence[str], train: Parser) -> tuple[list[str], dict[str, str]]:
-    """Part what argparse knows from the recipe's fields: ``--a.b value`` as ``{"a.b": "value"}``.
-
-    argparse would take a field's value for the recipe's name.
-    """
-    known = train.option_names()
-    kept: list[str] = []
-    fields: dict[str, str] = {}
-    words = iter(arguments)
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not word.startswith("--") or name in known:
-            kept.append(word)
-            continue
-        if not equals:
-            following = next(words, None)
-            if following is None or following.startswith("--"):
-                raise UserError(f"'{word}' needs a value; {FIELDS}")
-            value = following
-        fields[name[2:].replace("-", "_")] = value
-    return kept, fields

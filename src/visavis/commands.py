@@ -124,16 +124,22 @@ def sample(given: Namespace) -> None:
 
 
 def interpolate(given: Namespace) -> None:
-    """Walk between latents of a run."""
+    """Walk between latents of a run, between two pictures, or along the latents of one."""
     from visavis.generate import load
     from visavis.report.grids import save_grid
 
     if given.out.suffix.lower() != ".png":
         raise UserError(f"--out '{given.out}' is no sheet of images (allowed: a name that ends in .png)")
     model = load(given.run, _device(given))
-    pixels = model.interpolate(given.rows, given.steps, given.label, given.seed, given.linear)
+    if given.between:
+        a, b = given.between
+        pixels = model.between(a, b, given.steps, given.label, given.linear)
+    elif given.traverse:
+        pixels = model.traverse(given.traverse, given.steps, given.label)
+    else:
+        pixels = model.interpolate(given.rows, given.steps, given.label, given.seed, given.linear)
     save_grid(given.out, pixels, columns=given.steps)
-    _print(given, {"out": str(given.out), "rows": given.rows, "steps": given.steps})
+    _print(given, {"out": str(given.out), "rows": len(pixels) // given.steps, "steps": given.steps})
 
 
 def compare(given: Namespace) -> None:

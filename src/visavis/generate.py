@@ -159,8 +159,29 @@ class Model:
         """What an autoencoder makes of pictures again, at its own resolution."""
         from visavis.autoencode import reconstruct
 
-        x = torch.stack([self._picture(picture) for picture in images])
-        return pictures(reconstruct(self, to_uint8(x).permute(0, 2, 3, 1)).numpy())
+        return pictures(reconstruct(self, torch.stack([self._pixels(each) for each in images])).numpy())
+
+    def between(
+        self, a: Picture, b: Picture, steps: int = 8, label: Label | None = None, linear: bool = False
+    ) -> Pixels:
+        """``steps`` images from an autoencoder's reconstruction of ``a`` to that of ``b``, uint8 ``[steps, H,
+        W, C]``; along the great circle unless ``linear``.
+        """
+        from visavis.autoencode import interpolate
+
+        labels = self.labels(0, 1, label)
+        labels = None if labels is None else labels.expand(steps)
+        return np.asarray(interpolate(self, self._pixels(a), self._pixels(b), steps, linear, labels))
+
+    def traverse(self, picture: Picture, steps: int = 8, label: Label | None = None) -> Pixels:
+        """An autoencoder's reconstruction with one latent moved a row, from -3 to 3 deviations of the prior.
+
+        The latents that say most about the picture; uint8 ``[rows · steps, H, W, C]``.
+        """
+        from visavis.autoencode import traverse
+
+        labels = self.labels(0, 1, label)
+        return np.asarray(traverse(self, self._pixels(picture), steps=steps, label=labels))
 
     def translate(self, image: Picture, direction: str = "a-to-b") -> Image.Image:
         """The picture that a translator makes of another; ``direction``: of a game that knows both."""
@@ -174,6 +195,10 @@ class Model:
         if z_dim is None:
             raise UserError("this run translates images and draws none of its own; use visavis translate")
         return int(z_dim)
+
+    def _pixels(self, given: Picture) -> Tensor:
+        """Uint8 ``[H, W, C]``."""
+        return to_uint8(self._picture(given)[None]).permute(0, 2, 3, 1)[0]
 
     def _picture(self, given: Picture) -> Tensor:
         channels, resolution = self.shape
