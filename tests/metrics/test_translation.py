@@ -11,8 +11,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from visavis.core import Shape
-from visavis.data.pairs import load_pairs
-from visavis.data.pairs_config import PairsConfig
+from visavis.data.pairs.config import PairsConfig
+from visavis.data.pairs.load import load_pairs
 from visavis.errors import UserError
 from visavis.files import to_json
 from visavis.generate import Model

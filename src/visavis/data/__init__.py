@@ -3,9 +3,9 @@
 from visavis.data.batches import make_batches
 from visavis.data.config import DataConfig
 from visavis.data.imageset import ImageSet
-from visavis.data.pairs import load_pairs
-from visavis.data.pairs_config import PairsConfig
-from visavis.data.pairs_set import PairSet
+from visavis.data.pairs.config import PairsConfig
+from visavis.data.pairs.load import load_pairs
+from visavis.data.pairs.set import PairSet
 from visavis.data.sets import AnyData, AnySet, Batches, batches_of, held_out, load
 from visavis.data.sources import load_images
 

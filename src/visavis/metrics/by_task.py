@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from visavis.data import DataConfig
-from visavis.data.pairs_config import PairsConfig
+from visavis.data.pairs.config import PairsConfig
 from visavis.errors import UserError
 from visavis.generate import load
 from visavis.metrics.evaluate import Options

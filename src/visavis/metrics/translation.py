@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from visavis.data.pairs import PairSet, load_pairs
-from visavis.data.pairs_config import PairsConfig
+from visavis.data.pairs.config import PairsConfig
+from visavis.data.pairs.load import load_pairs
+from visavis.data.pairs.set import PairSet
 from visavis.errors import UserError
 from visavis.generate import Model
 from visavis.metrics.aligned import Likeness, Pixels, conditions, distance, means, scores

@@ -8,7 +8,7 @@ from PIL import Image
 
 from visavis.data.decode import BrokenImageError, to_square
 from visavis.data.encoded import Encoded
-from visavis.data.pairs_config import Filling, Rule
+from visavis.data.pairs.config import Filling, Rule
 from visavis.errors import UserError
 
 UInt8 = NDArray[np.uint8]

@@ -13,10 +13,10 @@ from visavis.data.config import DataConfig
 from visavis.data.encoded import Encoded, Reader, decode_all
 from visavis.data.filters import Filter
 from visavis.data.found import digest_of
-from visavis.data.pairs_config import Layout, PairsConfig
-from visavis.data.pairs_decode import Fit, Halves, Partners, Singles
-from visavis.data.pairs_files import find_halves, find_stems, find_unpaired
-from visavis.data.pairs_splits import ALIASES, need, read_from, rows_of
+from visavis.data.pairs.config import Layout, PairsConfig
+from visavis.data.pairs.decode import Fit, Halves, Partners, Singles
+from visavis.data.pairs.files import find_halves, find_stems, find_unpaired
+from visavis.data.pairs.splits import ALIASES, need, read_from, rows_of
 from visavis.data.sources import find, split_names
 
 

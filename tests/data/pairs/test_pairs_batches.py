@@ -8,8 +8,8 @@ from torch.testing import assert_close
 
 from visavis import parallel
 from visavis.core import Pairs
-from visavis.data.pairs import PairSet
-from visavis.data.pairs_batches import make_pair_batches
+from visavis.data.pairs.batches import make_pair_batches
+from visavis.data.pairs.set import PairSet
 from visavis.data.pixels import to_uint8
 from visavis.errors import UserError
 

@@ -8,15 +8,13 @@ import PIL
 from visavis.data import cache
 from visavis.data.decode import RULE
 from visavis.data.found import digest_of
-from visavis.data.pairs_config import PairsConfig
-from visavis.data.pairs_content import CONTENTS
-from visavis.data.pairs_decode import RULE as PAIRS_RULE
-from visavis.data.pairs_decode import Fit
-from visavis.data.pairs_set import PairSet, UInt8
-from visavis.data.pairs_splits import check_part
+from visavis.data.pairs.config import PairsConfig
+from visavis.data.pairs.content import CONTENTS
+from visavis.data.pairs.decode import RULE as PAIRS_RULE
+from visavis.data.pairs.decode import Fit
+from visavis.data.pairs.set import PairSet, UInt8
+from visavis.data.pairs.splits import check_part
 from visavis.errors import UserError
-
-__all__ = ["PairSet", "load_pairs"]
 
 
 def load_pairs(config: PairsConfig, split: str | None = None) -> PairSet:
@@ -24,7 +22,7 @@ def load_pairs(config: PairsConfig, split: str | None = None) -> PairSet:
 
     Without ``split``: ``config.split``, to train on, with ``jitter`` and ``shuffled`` as configured.  With
     one: that part to measure on, at ``resolution`` exactly, partners together where they are known.  A part
-    that the source lacks is held out of its train: :mod:`visavis.data.pairs_splits`.
+    that the source lacks is held out of its train: :mod:`visavis.data.pairs.splits`.
 
     Files become RGB (:func:`visavis.data.decode.to_rgb`) and square (:class:`Fit`).  Both sides have the same
     channels: only where both are arrays of one channel are they grey, else the grey one is repeated.  Decoded

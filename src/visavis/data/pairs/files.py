@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from visavis.data.encoded import Encoded
 from visavis.data.folder import of_files, pictures, subfolders
-from visavis.data.pairs_config import PairsConfig
-from visavis.data.pairs_splits import ALIASES, need, read_from, rows_of
+from visavis.data.pairs.config import PairsConfig
+from visavis.data.pairs.splits import ALIASES, need, read_from, rows_of
 from visavis.errors import UserError
 
 Parts = Mapping[str, Mapping[str, Path]]

@@ -9,8 +9,8 @@ from PIL import Image
 
 from visavis.data.digits import digits
 from visavis.data.filters import untinted
-from visavis.data.pairs import load_pairs
-from visavis.data.pairs_config import PairsConfig
+from visavis.data.pairs.config import PairsConfig
+from visavis.data.pairs.load import load_pairs
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 
@@ -139,7 +139,7 @@ def test_decoded_once_and_again_when_a_file_changes(sketches: Path, monkeypatch:
     config = stems(sketches)
     first = load_pairs(config)
     with monkeypatch.context() as patch:
-        patch.setattr("visavis.data.pairs_content.decode_all", lambda *_: pytest.fail("decoded again"))
+        patch.setattr("visavis.data.pairs.content.decode_all", lambda *_: pytest.fail("decoded again"))
         again = load_pairs(config)
     np.testing.assert_array_equal(first.b, again.b)
     assert first.digest == again.digest

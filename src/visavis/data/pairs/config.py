@@ -35,7 +35,7 @@ class PairsConfig(Config):
     made_by: Filter | None = None
     """The filter of ``made``: ``pencil``, ``shrink``, ``invert``, ``colour``."""
     split: str = "train"
-    """``train``, ``val`` or ``test``; for those that a source lacks see :mod:`visavis.data.pairs_splits`."""
+    """``train``, ``val`` or ``test``; for those that a source lacks see :mod:`visavis.data.pairs.splits`."""
     resolution: PositiveInt
     """Side of the square targets in pixels."""
     fit: Rule = "resize-crop"

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from visavis.data.decode import to_square
-from visavis.data.pairs_decode import Fit, alike
+from visavis.data.pairs.decode import Fit, alike
 
 
 def ramp(height: int, width: int) -> np.ndarray:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from visavis.data import pairs_splits as splits
+from visavis.data.pairs import splits
 from visavis.errors import UserError
 
 

@@ -2,7 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from visavis.data.filters import Pencil
-from visavis.data.pairs_config import PairsConfig
+from visavis.data.pairs.config import PairsConfig
 from visavis.errors import UserError
 
 

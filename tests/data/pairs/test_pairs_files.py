@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from visavis.data.pairs import load_pairs
-from visavis.data.pairs_config import PairsConfig
+from visavis.data.pairs.config import PairsConfig
+from visavis.data.pairs.load import load_pairs
 from visavis.errors import UserError
 
 

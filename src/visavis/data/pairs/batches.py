@@ -10,7 +10,7 @@ from visavis import parallel
 from visavis.core import Pairs, mix
 from visavis.data import draws
 from visavis.data.batches import Plan
-from visavis.data.pairs_set import PairSet, UInt8
+from visavis.data.pairs.set import PairSet, UInt8
 from visavis.data.pixels import to_float
 from visavis.errors import UserError
 
