@@ -1,7 +1,8 @@
-"""The measured tables of docs/translation.md and docs/autoencoders.md: see make_tables.py.
+"""What trained recipes were judged to be worth, and the tables of it: see make_tables.py.
 
-results/translations.json and results/autoencoders.json hold what ``visavis evaluate RUN --out`` wrote, with
-how long each run was trained; ``python benchmarks/image_tables.py RUN…`` adds or replaces rows.
+results/generators.json, translations.json and autoencoders.json hold what ``visavis evaluate RUN --out
+RUN-eval.json`` wrote, with how long each run was trained; ``python benchmarks/image_tables.py RUN…`` adds or
+replaces rows.
 """
 
 import json
@@ -24,6 +25,44 @@ def interval(figure: Row | None, form: str) -> str:
     return text if low_high is None else f"{text} ({low_high[0]:{form}} to {low_high[1]:{form}})"
 
 
+def distance(found: Row) -> str:
+    """The name of a result's Fréchet distance, or nothing."""
+    return next((name for name in found if name.startswith("fd_")), "")
+
+
+def trained(row: Row) -> str:
+    """How long a run was trained."""
+    return f"{row['images']:,} images in {duration(row['seconds'])}"
+
+
+def duration(seconds: float) -> str:
+    """Minutes, or seconds where there are few."""
+    return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"
+
+
+def generators() -> str:
+    """Samples of the generators: the quality score, and what stands behind it."""
+    lines = []
+    for row in results("generators")["rows"]:
+        found = row["evaluation"]
+        fd = found[distance(found)]
+        null = "–" if fd["null"] is None else format(fd["null"], ".3g")
+        lines.append(
+            [
+                f"`{row['recipe']}`, {trained(row)}",
+                interval(found.get("quality"), ".0f"),
+                f"{interval(fd, '.3g')}; {null} ({distance(found)})",
+                *(
+                    f"{interval(found.get(key), '.2f')}; {found[key]['null']:.2f}"
+                    for key in ("precision", "recall", "coverage")
+                ),
+                f"{found['record']['images']:,}",
+            ]
+        )
+    header = ["", "quality", "FD; null", "precision; null", "recall; null", "coverage; null", "N"]
+    return table(header, lines) + _note("generators")
+
+
 def translations() -> str:
     """Test-split L1, PSNR and SSIM of the translators beside the baselines."""
     lines = []
@@ -34,9 +73,7 @@ def translations() -> str:
             first = name == "model"
             lines.append(
                 [
-                    f"`{row['recipe']}`, {row['images']:,} images in {row['seconds'] / 60:.0f} min"
-                    if first
-                    else f"– {name.replace('-', ' ')}",
+                    f"`{row['recipe']}`, {trained(row)}" if first else f"– {name.replace('-', ' ')}",
                     *(interval(figures.get(key), form) for key, form in FIGURES.items()),
                     "" if first else f"the model is {verdict}",
                 ]
@@ -54,7 +91,7 @@ def autoencoders() -> str:
         name = next(iter(distances), "")
         lines.append(
             [
-                f"`{row['recipe']}`, {row['images']:,} images in {row['seconds'] / 60:.0f} min",
+                f"`{row['recipe']}`, {trained(row)}",
                 *(interval(again.get(key), form) for key, form in FIGURES.items()),
                 f"{interval(again.get(name), '.1f')}" + (f" ({name})" if name in again else ""),
                 interval(found.get(name), ".1f") if again is not found else "–",
@@ -101,6 +138,7 @@ def translate() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
+    "generators": generators,
     "translations": translations,
     "autoencoders": autoencoders,
     "translate": translate,
@@ -113,7 +151,7 @@ def add(run: Path, evaluation: Path) -> None:
     recipe = json.loads((run / "recipe.json").read_text())["recipe"]
     rows = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
     last = [row for row in rows if "event" not in row][-1]
-    task = "autoencoders" if "E" in recipe["networks"] else "translations"
+    task = "translations" if "l1" in found else "autoencoders" if "reconstruction" in found else "generators"
     row = {
         "recipe": recipe["name"],
         "images": found["record"]["trained_images"],

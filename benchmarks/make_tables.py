@@ -11,8 +11,9 @@ import sys
 from collections.abc import Callable
 
 from image_tables import TABLES as IMAGES
-from image_tables import interval
+from image_tables import distance, duration, interval
 from judge_tables import TABLES as JUDGE
+from kept_memory import kept_memory
 from tables import ROOT, Row, results, table
 
 SCORES = ROOT / "src/visavis/recipes/scores.json"
@@ -126,11 +127,21 @@ def make_scores() -> dict[str, list[Row]]:
     for row in found["rows"] if found else []:
         score = {"name": row["score_name"], "text": row["text"], "source": "results/catsdogs.json"}
         scores.setdefault(row["recipe"], []).append(score)
+    for row in (results("generators") or {"rows": []})["rows"]:
+        found = row["evaluation"]
+        fd = distance(found)
+        null = "" if found[fd]["null"] is None else f", null {found[fd]['null']:.3g}"
+        text = (
+            f"quality {interval(found['quality'], '.0f')} of 100, {fd} {found[fd]['value']:.3g}{null} "
+            f"after {duration(row['seconds'])} on one CPU core"
+        )
+        score = {"name": "quality", "text": text, "source": "results/generators.json"}
+        scores.setdefault(row["recipe"], []).append(score)
     for name, keys in (("translations", ("l1", "ssim")), ("autoencoders", ("psnr", "ssim"))):
         for row in (results(name) or {"rows": []})["rows"]:
             found = row["evaluation"].get("reconstruction", row["evaluation"])
             figures = ", ".join(f"{key} {interval(found[key], '.3g')}" for key in keys)
-            text = f"test split: {figures} after {row['seconds'] / 60:.0f} min on one CPU core"
+            text = f"test split: {figures} after {duration(row['seconds'])} on one CPU core"
             score = {"name": keys[0], "text": text, "source": f"results/{name}.json"}
             scores.setdefault(row["recipe"], []).append(score)
     return scores
@@ -142,6 +153,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "sweep": lambda: modes("stacked-modes-sweep"),
     "pair-step": lambda: pair_step("pair-step"),
     "pair-step-amx": lambda: pair_step("pair-step-amx"),
+    "kept-memory": kept_memory,
     "catsdogs": catsdogs,
     **JUDGE,
     **IMAGES,

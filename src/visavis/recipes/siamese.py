@@ -81,7 +81,7 @@ def siamese_catsdogs_2_as_written() -> Recipe:
 
 def siamese_catsdogs() -> Recipe:
     """S1 mended: the difference head (a margin instead of a similarity), R1 + R2, no norm, equal rates."""
-    adam = Adam(lr=Ramp(start=5e-4, end=1e-4, images=400_000), beta1=0.0, beta2=0.99)
+    adam = Adam(lr=Ramp(start=5e-4, end=5e-5, images=600_000), beta1=0.0, beta2=0.99)
     return Recipe(
         name="siamese-catsdogs",
         about="cats and dogs, 32×32: difference head, R1 + R2, residual nets, mirrored images",
@@ -94,9 +94,10 @@ def siamese_catsdogs() -> Recipe:
         },
         objective=Pairwise(loss="relativistic", r1=0.05, r2=0.05, penalty_every=4),
         adam={"G": adam, "D": adam},
-        batch_size=64,
+        batch_size=32,
         images=1_000_000,
         average=Average(halflife=8_000),
+        channels_last=True,
         conditional=True,
         tick=2_560,
         snapshot_every=25_000,
