@@ -61,7 +61,7 @@ def distances(x: Seen, real: Real, seed: int, intervals: bool, infinity: bool = 
     if infinity:
         far = frechet_infinity(x.vectors, real.reference.vectors, seed=seed).value
         found[(f"{frechet_name(name)}_infinity",)] = Measured(far, None, "no interval of an extrapolation")
-    kernel = kernel_distance(x.vectors, real.few.vectors)
+    kernel = kernel_distance(x.vectors, real.kernel)
     found[(f"kd_{name}",)] = Measured(kernel.value, kernel.interval()[:2])
     if x.logits is not None:
         found[(f"is_{name}",)] = _inception(x.logits, name, seed, intervals)

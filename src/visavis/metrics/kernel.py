@@ -4,6 +4,9 @@ k(x, y) = (x·y / d + 1)³.  Of Inception features it is KID.  Sources: Gretton 
 two-sample test", lemma 6; Bińkowski et al. 2018, "Demystifying MMD GANs".
 """
 
+from __future__ import annotations
+
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -13,7 +16,7 @@ from visavis.errors import UserError
 from visavis.metrics.bootstrap import LEVEL, Interval
 from visavis.metrics.tables import same_width, seeded, table
 
-ROWS = 1024
+ROWS = 128
 
 
 class KernelDistance(NamedTuple):
@@ -43,18 +46,36 @@ class Subsets(NamedTuple):
     seed: int
 
 
-def kernel_distance(generated: Tensor, reference: Tensor, rows: int = ROWS) -> KernelDistance:
+@dataclass(frozen=True)
+class Reference:
+    """One side, ready to be compared with many: ``features: float64 [M, d]``, and ``sums: [M]`` of each row's
+    kernels with the other rows.
+    """
+
+    features: Tensor
+    sums: Tensor
+
+    @classmethod
+    def of(cls, features: Tensor, rows: int = ROWS) -> Reference:
+        """Of ``features: [M, d]``; raises :class:`UserError` for fewer than three rows or not finite."""
+        y = table(features, "reference features", 3)
+        return cls(y, _sums_among(y, rows))
+
+
+def kernel_distance(generated: Tensor, reference: Tensor | Reference, rows: int = ROWS) -> KernelDistance:
     """The unbiased estimate from all pairs of ``generated: [N, d]`` and ``reference: [M, d]``.
 
-    Memory for ``rows`` x max(N, M) numbers; the value depends on neither ``rows`` nor the order.  It is
-    negative about half of the time when both are of one distribution.  Raises :class:`UserError` for fewer
-    than three images on a side (the error leaves one out) or values that are not finite.
+    A :class:`Reference` saves its own pairs.  Memory for ``rows`` x max(N, M) numbers; the value depends on
+    neither ``rows`` nor the order.  It is negative about half of the time when both are of one distribution.
+    Raises :class:`UserError` for fewer than three images on a side (the error leaves one out) or values that
+    are not finite.
     """
-    x, y = table(generated, "generated features", 3), table(reference, "reference features", 3)
-    same_width(x, y)
-    n, m = len(x), len(y)
-    xx, yy = _row_sums(x, x, rows) - _kernel_diagonal(x), _row_sums(y, y, rows) - _kernel_diagonal(y)
-    xy, yx = _row_sums(x, y, rows), _row_sums(y, x, rows)
+    x = table(generated, "generated features", 3)
+    other = reference if isinstance(reference, Reference) else Reference.of(reference, rows)
+    same_width(x, other.features)
+    n, m = len(x), len(other.features)
+    xx, yy = _sums_among(x, rows), other.sums
+    xy, yx = _sums_between(x, other.features, rows)
     value = xx.sum() / (n * (n - 1)) + yy.sum() / (m * (m - 1)) - 2 * xy.sum() / (n * m)
     of_y = yy.sum() / (m * (m - 1))
     of_x = xx.sum() / (n * (n - 1))
@@ -100,9 +121,25 @@ def _kernel_diagonal(x: Tensor) -> Tensor:
     return (x.square().sum(1) / x.shape[1] + 1) ** 3
 
 
-def _row_sums(x: Tensor, y: Tensor, rows: int) -> Tensor:
-    """Σⱼ k(xᵢ, yⱼ): ``[n]``."""
-    return torch.cat([_kernel(x[i : i + rows], y).sum(1) for i in range(0, len(x), rows)])
+def _sums_among(x: Tensor, rows: int) -> Tensor:
+    """Σⱼ k(xᵢ, xⱼ) over j ≠ i: ``[n]``; each pair is looked at once."""
+    sums = -_kernel_diagonal(x)
+    for start in range(0, len(x), rows):
+        end = start + rows
+        kernels = _kernel(x[start:end], x[start:])
+        sums[start:end] += kernels.sum(1)
+        sums[end:] += kernels[:, rows:].sum(0)
+    return sums
+
+
+def _sums_between(x: Tensor, y: Tensor, rows: int) -> tuple[Tensor, Tensor]:
+    """Σⱼ k(xᵢ, yⱼ): ``[n]``, and Σᵢ k(xᵢ, yⱼ): ``[m]``."""
+    of_x, of_y = [], torch.zeros_like(y[:, 0])
+    for start in range(0, len(x), rows):
+        kernels = _kernel(x[start : start + rows], y)
+        of_x.append(kernels.sum(1))
+        of_y += kernels.sum(0)
+    return torch.cat(of_x), of_y
 
 
 def _unbiased(x: Tensor, y: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from visavis.data import DataConfig, ImageSet, cache, draws, load_images
 from visavis.data.found import digest_of
 from visavis.data.sources import split_names
 from visavis.errors import UserError, unknown
-from visavis.metrics import frechet
+from visavis.metrics import frechet, kernel
 from visavis.metrics.clusters import Cells, kmeans
 from visavis.metrics.seen import Pixels, Rows, Seen, identity, see
 
@@ -75,6 +75,11 @@ class Real:
         arrays = {key: torch.from_numpy(np.array(x)) for key, x in self.remember("gaussian", make).items()}
         covariance = arrays.get("covariance")
         return frechet.Reference(len(self.reference), arrays["mean"], arrays["factor"], covariance)
+
+    @cached_property
+    def kernel(self) -> kernel.Reference:
+        """What the kernel distance needs of :attr:`few`."""
+        return kernel.Reference.of(self.few.vectors)
 
     def cells(self, k: int, seed: int = 0) -> Cells:
         """``k`` k-means cells of all reference features, cached on disk."""
