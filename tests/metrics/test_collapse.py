@@ -22,6 +22,7 @@ from visavis.metrics.collapse import (
     duplicate_threshold,
     jensen_shannon,
 )
+from visavis.metrics.neighbours import among
 
 Normal = Callable[..., Tensor]
 
@@ -34,7 +35,7 @@ def test_closest_pairs(normal: Normal) -> None:
     x = normal(60, 8)
     x[20] = x[50]
     x[31] = x[11] + 1e-3
-    found = closest_pairs(x, 4)
+    found = closest_pairs(among(x), 4)
     assert found.indices[:2].tolist() == [[20, 50], [11, 31]]
     assert_close(found.distances[:2], torch.tensor([0, 1e-3 * math.sqrt(8)], dtype=torch.float64))
     every = torch.pdist(x).sort().values
@@ -84,7 +85,7 @@ def test_birthday_of_a_collapsed_generator_in_bounded_memory() -> None:
 
 
 def test_threshold_is_a_quantile_of_nearest_distances() -> None:
-    real = torch.tensor([[0.0], [1.0], [3.0], [7.0]])  # nearest: 1, 1, 2, 4
+    real = among(torch.tensor([[0.0], [1.0], [3.0], [7.0]]))  # nearest: 1, 1, 2, 4
     assert [duplicate_threshold(real, q) for q in (0, 1)] == [1.0, 4.0]
     assert_close(duplicate_threshold(real, 0.5), 1.5)
 
@@ -185,9 +186,9 @@ def test_what_is_refused(normal: Normal) -> None:
         lambda: birthday(x, trials=0),
         lambda: birthday(x[:1]),
         lambda: birthday(x, trials=1).chance(10),
-        lambda: duplicate_threshold(x, 1.5),
+        lambda: duplicate_threshold(among(x), 1.5),
         lambda: bins_that_differ(x, x, 10),
-        lambda: closest_pairs(x, 0),
+        lambda: closest_pairs(among(x), 0),
         lambda: class_balance(torch.tensor([3]), torch.tensor([0]), "abc"),
         lambda: class_balance(torch.tensor([0.5]), torch.tensor([0]), "abc"),
     ):

@@ -81,3 +81,40 @@ def test_what_is_refused(normal: Normal) -> None:
         nearest(x, x[:, :1])
     with pytest.raises(UserError, match="rows"):
         nearest(x, x, rows=0)
+
+
+def test_float32_decides_nothing(normal: Normal) -> None:
+    x = torch.cat(
+        [normal(400, 40), normal(1, 40).expand(60, -1) + 1e-5 * normal(60, 40, 1), 99 + normal(3, 40, 2)]
+    )
+    exact = (x[:, None] - x).square().sum(2)  # among the 60 and beside the far ones, float32 sees nothing
+    own = exact.clone().fill_diagonal_(torch.inf)
+    for rows in (None, 50):
+        assert_close(among(x, 7, rows).squared, own.topk(7, largest=False).values, rtol=1e-9, atol=0)
+    limit = own.topk(3, largest=False).values[:, 2]
+    for chunk in chunks(x, x, 70, torch.float32):
+        assert chunk.squared.dtype == torch.float32
+        assert ((chunk.squared - exact[chunk.rows]).abs() <= chunk.tolerance).all()
+        assert torch.equal(within(chunk, limit, x, x), exact[chunk.rows] <= limit)
+
+
+def test_more_than_float32_holds(normal: Normal) -> None:
+    x = 1e22 * normal(60, 8)
+    exact = (x[:, None] - x).square().sum(2).fill_diagonal_(torch.inf)
+    limit = exact.topk(3, largest=False).values[:, 2]
+    assert_close(among(x, 3).squared[:, 2], limit, rtol=1e-9, atol=0)
+    for chunk in chunks(x, x, dtype=torch.float32):
+        assert (within(chunk, limit, x, x).sum(0) == 4).all()
+
+
+def test_settings_of_the_process_do_not_reach_the_product(normal: Normal) -> None:
+    x = normal(50, 64)
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        with torch.autocast("cpu", torch.bfloat16):
+            (chunk,) = chunks(x, x, dtype=torch.float32)
+    finally:
+        torch.set_float32_matmul_precision(before)
+    assert chunk.squared.dtype == torch.float32
+    assert ((chunk.squared - direct(x[:, None], x)).abs() <= chunk.tolerance).all()

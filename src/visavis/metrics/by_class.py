@@ -10,9 +10,10 @@ from torch import Tensor
 from visavis.errors import UserError
 from visavis.metrics.bootstrap import mean_interval
 from visavis.metrics.collapse import class_balance, class_diversity
-from visavis.metrics.figures import K_DENSITY, Measured, Measures, absent, balls, frechet_name
+from visavis.metrics.figures import Measured, Measures, absent, balls, frechet_name
 from visavis.metrics.frechet import frechet_distance
 from visavis.metrics.kernel import kernel_distance
+from visavis.metrics.manifold import K_DENSITY
 from visavis.metrics.quality import class_overlap
 from visavis.metrics.reference import Real
 from visavis.metrics.seen import Seen

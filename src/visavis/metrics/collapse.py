@@ -14,7 +14,7 @@ from torch import Tensor
 from visavis.errors import UserError
 from visavis.metrics.bootstrap import normal_tail, two_proportions
 from visavis.metrics.clusters import Cells, kmeans
-from visavis.metrics.neighbours import among, chunks, within
+from visavis.metrics.neighbours import Neighbours, among, chunks, within
 from visavis.metrics.tables import labels_of, same_width, seeded, table
 
 MOST_PAIRS = 50_000
@@ -74,14 +74,13 @@ class Birthday:
         return math.comb(self.samples, 2) / most
 
 
-def closest_pairs(features: Tensor, n: int = 20) -> Pairs:
-    """The ``n`` closest of the pairs of which one is the other's nearest, among ``features: [N, d]``.
+def closest_pairs(near: Neighbours, n: int = 20) -> Pairs:
+    """The ``n`` closest of the pairs of which one is the other's nearest, given the nearest others of each.
 
     To be drawn for people: only they can say whether two images are one.  Source: Arora and Zhang 2017.
     """
     if n < 1:
         raise UserError(f"{n} pairs (allowed: 1 or more)")
-    near = among(table(features, least=2), 1)
     own = torch.arange(len(near.indices), device=near.indices.device)
     pairs = torch.stack([own, near.indices[:, 0]], 1).sort(1).values  # [N, 2], the smaller position first
     order = near.squared[:, 0].argsort(stable=True)
@@ -93,15 +92,15 @@ def closest_pairs(features: Tensor, n: int = 20) -> Pairs:
     return Pairs(torch.tensor(list(seen)), torch.tensor(list(seen.values()), dtype=torch.float64))
 
 
-def duplicate_threshold(real: Tensor, quantile: float = 0.01) -> float:
-    """Two generated images nearer than this count as one: the distance that a fraction ``quantile`` of
-    ``real: [M, d]`` images have to their nearest, noise where fewer than ten images lie below it.
+def duplicate_threshold(near: Neighbours, quantile: float = 0.01) -> float:
+    """Two generated images nearer than this count as one: the distance that a fraction ``quantile`` of M real
+    images have to their nearest other, ``near``; noise where fewer than ten images lie below it.
 
     It falls as M grows: compare figures of one threshold only.
     """
     if not 0 <= quantile <= 1:
         raise UserError(f"a quantile of {quantile} (allowed: 0 to 1)")
-    return float(among(table(real, "real features", least=2), 1).distances[:, 0].quantile(quantile))
+    return float(near.distances[:, 0].quantile(quantile))
 
 
 def birthday(
@@ -135,7 +134,7 @@ def _duplicates(x: Tensor, threshold: float, most: int) -> Tensor | None:
     """All pairs of rows at most ``threshold`` apart, ``[P, 2]``; None if there are more than ``most``."""
     limit = torch.full((len(x),), threshold, dtype=torch.float64, device=x.device).square()
     found, count = [], 0
-    for chunk in chunks(x, x):
+    for chunk in chunks(x, x, dtype=torch.float32):
         near = within(chunk, limit, x, x)
         pairs = near.triu(chunk.rows.start + 1).nonzero()
         count += len(pairs)

@@ -166,7 +166,7 @@ def judge_sample(sample: Sample, source: Source, real: Real, options: Options) -
     copied = copies(made, real, options.seed)
     figures = nested(found, null, real.why)
     figures.setdefault("classes", {}).update(balance(made, real))
-    closest = closest_pairs(made.vectors)
+    closest = closest_pairs(made.others)
     figures["birthday"] |= {"threshold": threshold, "closest": _listed(closest)}
     result = {
         "quality": quality_row(made, held_out, real, found, null, options.seed),
@@ -176,7 +176,7 @@ def judge_sample(sample: Sample, source: Source, real: Real, options: Options) -
         "record": record(sample, real, options.seed, options.device)
         | {"seconds": round(time.monotonic() - began, 3)},
     }
-    other = None if held_out is None else closest_pairs(held_out.vectors)
+    other = None if held_out is None else closest_pairs(held_out.others)
     return Evaluation(result, made, real, copied, closest, other)
 
 

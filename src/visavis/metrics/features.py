@@ -7,8 +7,7 @@ or reduced-precision matrix products.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from torch import Tensor
 from visavis.core import Shape
 from visavis.data.pixels import to_float
 from visavis.errors import UserError, unknown
+from visavis.metrics.exact import exact_float32
 from visavis.metrics.resize import RESIZE
 from visavis.networks.cifar_classifier import (
     CIFAR10R,
@@ -97,21 +97,6 @@ class Extractor:
                 f"features '{self.name}' cannot read images of {height}x{width}x{channels}; "
                 f"allowed: {allowed}; give other --features"
             )
-
-
-@contextmanager
-def exact_float32(device: str) -> Iterator[None]:
-    """Float32 means float32: no autocast, no TF32, no bfloat16 inside matrix products."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        with (
-            torch.autocast(torch.device(device).type, enabled=False),
-            torch.backends.cudnn.flags(enabled=True, allow_tf32=False, deterministic=True),
-        ):
-            yield
-    finally:
-        torch.set_float32_matmul_precision(before)
 
 
 def default_features(shape: Shape) -> str:

@@ -17,12 +17,10 @@ from visavis.metrics.collapse import bins_that_differ, birthday, duplicate_thres
 from visavis.metrics.frechet import frechet_distance, frechet_infinity, frechet_interval
 from visavis.metrics.inception_score import inception_score
 from visavis.metrics.kernel import kernel_distance
-from visavis.metrics.manifold import manifold
+from visavis.metrics.manifold import K_DENSITY, manifold
 from visavis.metrics.reference import Real
 from visavis.metrics.seen import Seen
 
-K, K_DENSITY = 3, 5
-"""Neighbours that make a ball: of precision and recall, of density and coverage."""
 RESAMPLES = 200
 WIDEST = 1024
 """Dimensions beyond which resampling a Fréchet distance takes minutes, so no interval is given."""
@@ -97,7 +95,7 @@ def balls(x: Seen, real: Seen, seed: int, intervals: bool) -> Measures:
     if min(len(x), len(real)) <= K_DENSITY:
         few = absent(f"{len(x)} and {len(real)} images (allowed: more than {K_DENSITY} of both)")
         return {(name,): few for name in ("precision", "recall", "density", "coverage")}
-    found = manifold(x.vectors, real.vectors, K, K_DENSITY)
+    found = manifold(x.vectors, real.vectors, of_generated=x.others, of_real=real.others)
     of_images: dict[Path, Tensor] = {
         ("precision",): found.inside_real.double(),
         ("recall",): found.inside_generated.double(),
@@ -139,7 +137,7 @@ def repeats(x: Seen, real: Real, threshold: float, seed: int) -> Measures:
 
 def threshold_of(real: Real, n: int) -> float:
     """Two images nearer than this count as one: what 1 % of ``n`` real images have to their nearest."""
-    return duplicate_threshold(real.few.some(max(n, 2)).vectors)
+    return duplicate_threshold(real.few.some(max(n, 2)).others)
 
 
 def figure(measured: Measured | None, null: Measured | None, why: str | None = None) -> dict[str, Any]:

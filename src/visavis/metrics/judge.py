@@ -56,7 +56,7 @@ def _kd(made: Tensor, as_many: Tensor, real: Real) -> float:
 
 
 def _duplicates(made: Tensor, as_many: Tensor, real: Real) -> float:
-    return float((among(made).distances[:, 0] <= duplicate_threshold(as_many)).double().mean())
+    return float((among(made).distances[:, 0] <= duplicate_threshold(among(as_many))).double().mean())
 
 
 FIGURES: dict[str, Callable[[Tensor, Tensor, Real], float]] = {

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from visavis.metrics.neighbours import among, chunks, within
+from visavis.metrics.neighbours import Neighbours, among, chunks, within
 from visavis.metrics.tables import same_width, table
+
+K, K_DENSITY = 3, 5
+"""Neighbours that make a ball: of precision and recall, of density and coverage."""
 
 
 @dataclass(frozen=True)
@@ -53,22 +56,31 @@ class Manifold:
 
 
 def manifold(
-    generated: Tensor, real: Tensor, k: int = 3, k_density: int = 5, rows: int | None = None
+    generated: Tensor,
+    real: Tensor,
+    k: int = K,
+    k_density: int = K_DENSITY,
+    rows: int | None = None,
+    of_generated: Neighbours | None = None,
+    of_real: Neighbours | None = None,
 ) -> Manifold:
     """Compare ``generated: [N, d]`` with ``real: [M, d]``.
 
-    Takes memory for ``rows`` x M distances, by default 64 MB of them, and gives the same whatever ``rows``
-    is. Raises :class:`UserError` when a set has no more than k images, or for values that are not finite.
+    ``of_generated``, ``of_real``: the nearest others of each, at least k and max(k, k_density), where they
+    are known already.  Takes memory for ``rows`` x M distances, by default a few MB of them, and gives the
+    same whatever ``rows`` is. Raises :class:`UserError` when a set has no more than k images, or for values
+    that are not finite.
     """
     fake, true = table(generated, "generated features"), table(real, "real features")
     same_width(fake, true)
-    of_real = among(true, max(k, k_density), rows).squared  # [M, k]
-    radius, wide = of_real[:, k - 1], of_real[:, k_density - 1]
-    own = among(fake, k, rows).squared[:, k - 1, None]  # [N, 1]
+    of_real = of_real or among(true, max(k, k_density), rows)
+    of_generated = of_generated or among(fake, k, rows)
+    radius, wide = of_real.squared[:, k - 1], of_real.squared[:, k_density - 1]  # [M]
+    own = of_generated.squared[:, k - 1, None]  # [N, 1]
     inside_real, balls = [], []
     inside_generated = torch.zeros(len(true), dtype=torch.bool, device=true.device)
     covered = torch.zeros_like(inside_generated)
-    for chunk in chunks(fake, true, rows):
+    for chunk in chunks(fake, true, rows, torch.float32):
         inside_real.append(within(chunk, radius, fake, true).any(1))
         inside_generated |= within(chunk, own[chunk.rows], fake, true).any(0)
         near = within(chunk, wide, fake, true)

@@ -29,7 +29,8 @@ from torch import Tensor, nn
 
 from visavis.core import Shape
 from visavis.errors import UserError
-from visavis.metrics.features import Extractor, exact_float32, in_colour, resized
+from visavis.metrics.exact import exact_float32
+from visavis.metrics.features import Extractor, in_colour, resized
 
 _BATCH = 64
 _PROBE = 32

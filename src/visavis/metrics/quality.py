@@ -16,7 +16,8 @@ from torch import Tensor
 
 from visavis.errors import UserError
 from visavis.metrics.bootstrap import LEVEL, Interval, centred
-from visavis.metrics.manifold import Manifold, manifold
+from visavis.metrics.manifold import K_DENSITY, Manifold, manifold
+from visavis.metrics.neighbours import Neighbours, among
 from visavis.metrics.tables import labels_of, seeded, table
 
 LEAST = 100
@@ -103,14 +104,19 @@ def class_overlap(labels: Tensor, labels_real: Tensor, classes: int) -> float:
     return float(torch.minimum(p, q).sum())
 
 
-def figures(images: Labelled, reference: Labelled, classes: int | None = None) -> Figures:
-    """Compare ``images`` with ``reference``; with ``classes``, both need labels."""
+def figures(
+    images: Labelled, reference: Labelled, classes: int | None = None, of_real: Neighbours | None = None
+) -> Figures:
+    """Compare ``images`` with ``reference``; with ``classes``, both need labels.
+
+    ``of_real``: as :func:`manifold` takes it.
+    """
     overlap = None
     if classes is not None:
         if images.labels is None or reference.labels is None:
             raise UserError(f"{classes} classes but no labels; classify both sides, or leave classes out")
         overlap = class_overlap(images.labels, reference.labels, classes)
-    return Figures.of(manifold(images.features, reference.features), overlap)
+    return Figures.of(manifold(images.features, reference.features, of_real=of_real), overlap)
 
 
 def measured_quality(
@@ -152,7 +158,9 @@ def quality_draws(
     values = []
     for _ in range(draws):
         made, real, against = (_random_part(x, b, generator) for x in (generated, held_out, reference))
-        values.append(quality(figures(made, against, classes), figures(real, against, classes)).value)
+        near = among(against.features, K_DENSITY)
+        null = figures(real, against, classes, near)
+        values.append(quality(figures(made, against, classes, near), null).value)
     found = torch.tensor(values, dtype=torch.float64)
     return found.mean() + (found - found.mean()) * math.sqrt(b / (n - b))
 

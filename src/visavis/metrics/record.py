@@ -12,8 +12,8 @@ import torch
 
 import visavis
 from visavis.errors import UserError
-from visavis.metrics.figures import K_DENSITY, K
 from visavis.metrics.made import Sample
+from visavis.metrics.manifold import K_DENSITY, K
 from visavis.metrics.reference import Real
 
 PROTOCOL = 1

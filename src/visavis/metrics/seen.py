@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,9 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from visavis.data import cache, draws
 from visavis.data.found import digest_of
+from visavis.metrics.manifold import K_DENSITY
 from visavis.metrics.memorisation import pixel_hashes
+from visavis.metrics.neighbours import Neighbours, among
 
 if TYPE_CHECKING:
     from visavis.metrics.features import Extractor
@@ -50,6 +53,11 @@ class Seen:
     def predicted(self) -> Tensor | None:
         """The extractor's class of each image: int64 ``[N]``, None where it does not classify."""
         return None if self.logits is None else self.logits.argmax(1)
+
+    @cached_property
+    def others(self) -> Neighbours:
+        """The nearest other images of each by features, as many as balls need (of fewer images, all)."""
+        return among(self.vectors, min(K_DENSITY, len(self) - 1))
 
     def part(self, rows: Rows) -> Seen:
         """These images only, in this order."""
