@@ -26,6 +26,7 @@ Rows = NDArray[np.int64]
 Pixels = NDArray[np.uint8]
 
 CHUNK = 4096
+_SUMS = "channels last"  # names the order in which extractors take sums; change it with the last digits
 _SOME = 0x50_4E  # a stream of random draws
 
 
@@ -125,4 +126,4 @@ def places(pixels: Tensor) -> Tensor:
 
 def identity(extractor: Extractor) -> tuple[str, ...]:
     """What tells an extractor's features from another's."""
-    return extractor.name, extractor.sha256, extractor.resize
+    return extractor.name, extractor.sha256, extractor.resize, _SUMS
