@@ -77,16 +77,17 @@ def manifold(
     of_generated = of_generated or among(fake, k, rows)
     radius, wide = of_real.squared[:, k - 1], of_real.squared[:, k_density - 1]  # [M]
     own = of_generated.squared[:, k - 1, None]  # [N, 1]
-    inside_real, balls = [], []
+    inside_real = torch.zeros(len(fake), dtype=torch.bool, device=fake.device)
+    balls = torch.zeros(len(fake), dtype=torch.int64, device=fake.device)
     inside_generated = torch.zeros(len(true), dtype=torch.bool, device=true.device)
     covered = torch.zeros_like(inside_generated)
     for chunk in chunks(fake, true, rows, torch.float32):
-        inside_real.append(within(chunk, radius, fake, true).any(1))
+        inside_real[chunk.rows] = within(chunk, radius, fake, true).any(1)
         inside_generated |= within(chunk, own[chunk.rows], fake, true).any(0)
         near = within(chunk, wide, fake, true)
-        balls.append(near.sum(1))
+        balls[chunk.rows] = near.sum(1)
         covered |= near.any(0)
-    return Manifold(torch.cat(inside_real), inside_generated, torch.cat(balls), covered, k, k_density)
+    return Manifold(inside_real, inside_generated, balls, covered, k, k_density)
 
 
 def null_coverage(n: int, m: int, k: int) -> float:
