@@ -106,7 +106,10 @@ def _note(name: str) -> str:
     rows = results(name)["rows"]
     record = rows[0]["evaluation"]["record"]
     torch = record.get("versions", {}).get("torch", "")
-    return f"\n\n95 % intervals in brackets. One CPU core a run, shared with others, so that minutes are upper limits; torch {torch}, {rows[0]['date']}."
+    return (
+        "\n\n95 % intervals in brackets. One CPU core a run, shared with others, so that minutes are upper "
+        f"limits; torch {torch}, {rows[0]['date']}."
+    )
 
 
 def translate() -> str:
