@@ -64,6 +64,17 @@ def test_what_another_version_writes_is_refused(
         snapshot.load_snapshot(path)
 
 
+def test_a_snapshot_whose_content_changed_is_refused(tmp_path: Path, described: Description) -> None:
+    path = tmp_path / "x.safetensors"
+    snapshot.save_snapshot(path, snapshot.build({"G": CONFIG}, Shape(3, 8), 2), described)
+    content = path.read_bytes()
+    path.write_bytes(content[:-8] + b"\xff" * 8)
+    with pytest.raises(UserError, match="damaged"):
+        snapshot.load_snapshot(path)
+    path.write_bytes(content)
+    snapshot.load_snapshot(path)
+
+
 @pytest.mark.parametrize(
     "config", [{**CONFIG, "z_dim": -1}, {**CONFIG, "widths": [4]}, {**CONFIG, "widths": [-1, 2]}]
 )

@@ -66,16 +66,22 @@ def save_snapshot(path: Path, networks: Mapping[str, nn.Module], description: De
         f"{name}.{key}": value for name, net in networks.items() for key, value in net.state_dict().items()
     }
     described = {**vars(description), "format": FORMAT, "shape": list(description.shape)}
-    _save(path, tensors, {"visavis": json.dumps(described, sort_keys=True)})
+    with files.atomic(path) as fresh:
+        fresh.write_bytes(_packed(tensors, "visavis", json.dumps(described, sort_keys=True)))
 
 
 def load_snapshot(path: Path) -> tuple[dict[str, nn.Module], Description]:
-    """The networks (eval mode, frozen) and the description; :class:`UserError` for a file of another kind."""
+    """The networks (eval mode, frozen) and the description.
+
+    Raises :class:`UserError` for a file of another kind, and for one whose content has changed since.
+    """
     tensors, metadata = _load(path)
     if "visavis" not in metadata:
         raise UserError(
             f"'{path}' is no snapshot of visavis; give a run's folder or a file of its snapshots/"
         )
+    if "digest" in metadata:  # snapshots of version 0.1.0's first days have none
+        _check_digest(path, tensors, metadata, "visavis", "give another snapshot of the run")
     try:
         description = _described(metadata["visavis"])
         networks = build(description.networks, description.shape, description.condition_classes)
@@ -126,12 +132,10 @@ def find_snapshot(path: Path) -> Path:
 
 def save_checkpoint(folder: Path, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
     """Write a complete checkpoint; the one before stays beside it, whatever happens in between."""
-    plain = _plain(tensors)
-    text = json.dumps(numbers, sort_keys=True)
-    metadata = {"numbers": text, "digest": _digest(plain, text)}
+    packed = _packed(tensors, "numbers", json.dumps(numbers, sort_keys=True))
     current = folder / CHECKPOINT
     with files.atomic(current) as fresh:
-        fresh.write_bytes(save(plain, metadata))  # its save_file leaves files of its own when it is killed
+        fresh.write_bytes(packed)
         if current.exists():
             current.replace(folder / PREVIOUS)
 
@@ -157,8 +161,7 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
             continue
         try:
             tensors, metadata = _load(path)
-            if metadata.get("digest") != _digest(tensors, metadata.get("numbers", "")):
-                raise UserError(f"'{path}' is damaged: its content does not match its digest")
+            _check_digest(path, tensors, metadata, "numbers")
             return Checkpoint(tensors, json.loads(metadata["numbers"]), complaints)
         except UserError as error:
             complaints.append(str(error))
@@ -167,13 +170,22 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
     return None
 
 
-def _save(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
-    with files.atomic(path) as fresh:
-        fresh.write_bytes(save(_plain(tensors), metadata))
+def _packed(tensors: Mapping[str, Tensor], key: str, text: str) -> bytes:
+    """A safetensors file of ``tensors`` with ``text`` and a digest of both in its metadata.
+
+    As bytes: safetensors' own writing of files leaves others behind when it is killed.
+    """
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    return save(plain, {key: text, "digest": _digest(plain, text)})
 
 
-def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+def _check_digest(
+    path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str], key: str, mend: str = ""
+) -> None:
+    if metadata.get("digest") != _digest(tensors, metadata.get(key, "")):
+        raise UserError(
+            f"'{path}' is damaged: its content does not match its digest{'; ' if mend else ''}{mend}"
+        )
 
 
 def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
