@@ -6,8 +6,8 @@ import pytest
 
 from visavis.core import Ramp
 from visavis.errors import UserError
-from visavis.networks import CriticConfig, ResidualGenerator
-from visavis.objectives import Pairwise
+from visavis.networks import CriticConfig, ResidualGenerator, SiameseGenerator
+from visavis.objectives import GAN, Pairwise
 from visavis.recipe import Recipe, override, validated
 from visavis.recipes import RECIPES, get
 
@@ -139,3 +139,26 @@ def test_an_unknown_recipe_names_the_nearest() -> None:
 def test_an_autoencoder_of_parts_that_do_not_fit_is_refused(changes: dict[str, str], message: str) -> None:
     with pytest.raises(UserError, match=message):
         override(get("vae-digits"), changes)
+
+
+def test_another_kind_of_objective_keeps_what_both_have() -> None:
+    base = get("stacked-digits")
+    changed = override(base, {"networks.D.head": "single", "objective.kind": "gan"})
+    assert changed.objective == GAN(r1=0.5, r2=0.5, penalty_every=4)
+    changed = override(
+        base, {"objective.loss": "hinge", "objective.kind": "gan", "networks.D.head": "single"}
+    )
+    assert changed.objective.loss == "hinge"
+    assert override(base, {"objective.kind": "pairwise"}) == base
+    with pytest.raises(UserError, match="unknown kind 'ganz'; did you mean 'gan'"):
+        override(base, {"objective.kind": "ganz"})
+    with pytest.raises(UserError, match=r"--objective\.kind gan"):
+        override(base, {"networks.D.head": "single"})
+
+
+def test_another_kind_of_network_and_branch() -> None:
+    base = get("siamese-catsdogs")
+    changed = override(base, {"networks.G.kind": "siamese", "conditional": "false"})
+    assert changed.networks["G"] == SiameseGenerator(z_dim=64, widths=(128, 64, 32, 16))
+    changed = override(base, {"networks.D.branch.kind": "siamese", "networks.D.branch.order": "act"})
+    assert changed.networks["D"].branch.kind == "siamese"

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from fnmatch import fnmatch
+from typing import Any, get_args
 
 from pydantic import BaseModel, PositiveInt, ValidationError, model_validator
 
@@ -10,7 +11,7 @@ from visavis.core import Config, Names
 from visavis.data import AnyData, PairsConfig
 from visavis.errors import UserError, unknown
 from visavis.loop import Adam, Average, Precision, Schedule
-from visavis.networks import ConvEncoder, CriticConfig, NetworkConfig, ResidualEncoder
+from visavis.networks import BranchConfig, ConvEncoder, CriticConfig, NetworkConfig, ResidualEncoder
 from visavis.objectives import CycleGAN, ObjectiveConfig, Pairwise, Regression
 from visavis.objectives.pix2pix import Translation
 from visavis.watch import Watch
@@ -53,7 +54,8 @@ class Recipe(Config):
             pairwise = isinstance(self.objective, Pairwise)
             if pairwise and critic.head == "single":
                 raise ValueError(
-                    "the single head ignores one member of the pair; allowed here: the other heads"
+                    "the single head ignores one member of the pair; give another head, "
+                    "or the ordinary game: --objective.kind gan"
                 )
             if not pairwise and critic.head != "single":
                 raise ValueError(f"the objective 'gan' takes --networks.D.head single, not '{critic.head}'")
@@ -141,12 +143,41 @@ class Recipe(Config):
 def override(recipe: Recipe, changes: Mapping[str, str]) -> Recipe:
     """A copy with fields changed, named by dotted paths: ``{"networks.D.head": "concat"}``.
 
-    Raises :class:`UserError` for a path that does not exist and for a value that is not allowed there.
+    A new ``kind`` of objective, network or branch, as in ``{"objective.kind": "gan"}``, keeps the fields that
+    both kinds have, with the same type; the others are the new kind's own.  Raises :class:`UserError` for a
+    path that does not exist and for a value that is not allowed there.
     """
     plain = recipe.model_dump(mode="json")
-    for path, text in changes.items():
+    for path, text in sorted(changes.items(), key=lambda change: not change[0].endswith(".kind")):
         _assign(plain, path, text)
     return validated(plain)
+
+
+UNIONS = {"networks.*.branch": BranchConfig, "networks.*": NetworkConfig, "objective": ObjectiveConfig}
+"""Where a recipe has a choice of kinds (the first pattern that fits)."""
+
+
+def _of_kind(plain: dict[str, Any], place: str, kind: str) -> dict[str, Any]:
+    """The settings ``plain`` at ``place`` as those of another kind."""
+    union = next((union for pattern, union in UNIONS.items() if fnmatch(place, pattern)), None)
+    if union is None:
+        return plain | {"kind": kind}
+    members = {each.model_fields["kind"].default: each for each in get_args(get_args(union)[0])}
+    if kind not in members:
+        raise unknown("kind", kind, members)
+    if kind == plain["kind"]:
+        return plain
+    before, after = members[plain["kind"]].model_fields, members[kind].model_fields
+    kept = {
+        name: value
+        for name, value in plain.items()
+        if name in after and before[name].annotation == after[name].annotation
+    }
+    try:
+        found: dict[str, Any] = members[kind].model_validate(kept).model_dump(mode="json")
+    except ValidationError:  # it needs more, which other changes may bring
+        return kept | {"kind": kind}
+    return found
 
 
 def validated(plain: Mapping[str, Any]) -> Recipe:
@@ -159,6 +190,7 @@ def validated(plain: Mapping[str, Any]) -> Recipe:
 
 def _assign(plain: dict[str, Any], path: str, text: str) -> None:
     here: Any = plain
+    above: dict[str, Any] = {}
     *parents, last = path.split(".")
     for index, part in enumerate([*parents, last]):
         if not isinstance(here, dict) or part not in here:
@@ -168,8 +200,11 @@ def _assign(plain: dict[str, Any], path: str, text: str) -> None:
             )
             raise unknown("field", path, fields)
         if index < len(parents):
-            here = here[part]
-    here[last] = _value(text)
+            above, here = here, here[part]
+    if last == "kind" and parents:
+        above[parents[-1]] = _of_kind(here, ".".join(parents), text)
+    else:
+        here[last] = _value(text)
 
 
 def _value(text: str) -> Any:
