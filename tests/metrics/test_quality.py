@@ -221,3 +221,10 @@ def test_intervals_stay_between_0_and_100() -> None:
     spread = torch.linspace(-5, 5, 101)
     assert quality_interval(99.0, spread)[1] == 100.0
     assert quality_interval(1.0, spread)[0] == 0.0
+
+
+def test_the_interval_holds_the_score_where_nearly_all_draws_are_0() -> None:
+    draws = torch.zeros(50, dtype=torch.float64)
+    draws[7] = 2.5
+    low, high, _ = quality_interval(0.39, draws)
+    assert low <= 0.39 <= high

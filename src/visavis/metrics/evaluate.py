@@ -199,9 +199,10 @@ def modes(x: Seen, real: Real) -> Measures:
     pixels = torch.from_numpy(np.array(x.read(np.arange(len(x)))))
     scores = (stacked_modes if pixels.shape[3] == 3 else digit_modes)(pixels)
     by_chance = f"no interval: a uniform sampler gets {scores['modes_uniform']:.1f} modes"
+    kl = scores["kl_uniform"]
     return {
-        ("modes", "modes"): Measured(scores["modes"], None, by_chance),
-        ("modes", "kl"): Measured(scores["kl"], None, f"no interval: uniform {scores['kl_uniform']:.4g}"),
+        ("modes", "modes"): Measured(scores["modes"], None, by_chance, scores["modes_uniform"]),
+        ("modes", "kl"): Measured(scores["kl"], None, f"no interval: uniform {kl:.4g}", kl),
     }
 
 

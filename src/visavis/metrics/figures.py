@@ -30,11 +30,15 @@ Ends = tuple[float | None, float | None]
 
 
 class Measured(NamedTuple):
-    """A value with its 95 % interval, or ``why`` one of them is absent.  An open end is None."""
+    """A value with its 95 % interval, or ``why`` one of them is absent.  An open end is None.
+
+    ``chance``: what a perfect generator gets from as many images, where that is known.
+    """
 
     value: float | None
     interval: Ends | None = None
     why: str | None = None
+    chance: float | None = None
 
 
 Measures = dict[Path, Measured]
@@ -131,7 +135,7 @@ def repeats(x: Seen, real: Real, threshold: float, seed: int) -> Measures:
     how = f"no interval: 5 % of {cells} bins differ by chance"
     return found | {
         ("ndb",): Measured(bins.bins / cells, None, how),
-        ("js",): Measured(bins.js, None, f"no interval: by chance about {bins.js_null:.4g}"),
+        ("js",): Measured(bins.js, None, f"no interval: by chance about {bins.js_null:.4g}", bins.js_null),
     }
 
 
@@ -146,6 +150,8 @@ def figure(measured: Measured | None, null: Measured | None, why: str | None = N
     value, beside = _number(one.value), _number(null.value if null else None)
     interval = None if one.interval is None else [_number(end) for end in one.interval]
     row: dict[str, Any] = {"value": value, "interval": interval, "null": beside}
+    if one.chance is not None:
+        row["chance"] = one.chance
     told = [one.why if value is None or interval is None else None]
     if beside is None:
         told.append(f"no null: {(null.why if null else None) or why or 'not measured of held-out images'}")
@@ -178,8 +184,8 @@ def unpacked(arrays: Mapping[str, np.ndarray[Any, Any]]) -> Measures:
     """The inverse of :func:`packed`."""
     rows = json.loads(arrays["json"].tobytes())
     return {
-        tuple(path): Measured(value, None if interval is None else (interval[0], interval[1]), why)
-        for path, (value, interval, why) in rows
+        tuple(path): Measured(value, None if interval is None else (interval[0], interval[1]), *more)
+        for path, (value, interval, *more) in rows
     }
 
 

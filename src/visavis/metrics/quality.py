@@ -166,9 +166,12 @@ def quality_draws(
 
 
 def quality_interval(value: float, draws: Tensor, level: float = LEVEL) -> Interval:
-    """The interval of a score ``value`` from its :func:`quality_draws`, centred on it, within 0 to 100."""
+    """The interval of a score ``value`` from its :func:`quality_draws`, centred on it, within 0 to 100.
+
+    It holds ``value`` even where nearly all draws are 0, and one that is not moves their mean away.
+    """
     low, high, _ = centred(value, draws, level)
-    return Interval(max(0.0, low), min(100.0, high), level)
+    return Interval(max(0.0, min(low, value)), min(100.0, max(high, value)), level)
 
 
 def _equal(*sides: Labelled) -> int:

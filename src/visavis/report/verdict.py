@@ -6,6 +6,10 @@ from typing import Any
 from visavis.report.words import number
 
 LOWER = ("fd_", "fid", "kd_", "js", "ndb", "kl", "collision_rate")
+EITHER_WAY = ("spread", "gap", "authenticity")
+"""Figures of which more is not better."""
+SHARES = ("ndb", "js")
+"""Figures that end at 1: three times the null is far."""
 APART = ("per_class", "by_class", "warnings", "record", "against", "shares")
 """What the table leaves to the JSON."""
 Row = tuple[str, str, str, str, str]
@@ -60,9 +64,12 @@ def words(name: str, part: Mapping[str, Any]) -> str:
         return ""
     low, high = part.get("interval") or (value, value)
     if name.startswith(LOWER):
-        if min(value, low) <= null:
+        if min(value, low) <= max(null, part.get("chance", null)):
             return "near the null"
-        return "far from the null" if null <= 0 or value > 10 * null else "above the null"
+        far = null <= 0 or value > (3 if name in SHARES else 10) * null
+        return "far from the null" if far else "above the null"
+    if name in EITHER_WAY and min(value, low) > 1.05 * null:
+        return "above the null" if value <= 1.3 * null else "far above the null"
     if max(value, value if high is None else high) >= null or value >= 0.95 * null:
         return "near the null"
     return "below the null" if value >= 0.7 * null else "far below the null"
@@ -91,6 +98,12 @@ def _repeats(part: Mapping[str, Any]) -> str:
     return f"{part['value']:.2%} equal an earlier image" if part["value"] else "none"
 
 
+def _distinct(part: Mapping[str, Any]) -> str:
+    if part.get("null") is None:
+        return "of as many held-out images no two are one"
+    return words("distinct", part)
+
+
 _SPECIAL: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "near_copies": _near_copies,
     "near_copies_pixels": _near_copies,
@@ -98,6 +111,8 @@ _SPECIAL: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "ct": _ct,
     "repeats": _repeats,
     "quality": lambda part: "of 100",
+    "support": _distinct,
+    "half": _distinct,
 }
 """Figures whose words are not of a distance from the null."""
 
