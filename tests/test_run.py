@@ -162,3 +162,26 @@ def test_the_snapshot_that_is_due(tmp_path: Path, cli: Cli) -> None:
     assert cli(*command, "--keep-snapshots", "null", "--images", 128, "--out", tmp_path / "run").status == 0
     assert [row["images"] for row in rows(tmp_path / "run")] == [24, 40, 64, 80, 104, 120, 128]
     assert [int(path.stem) for path in snapshot.snapshots(tmp_path / "run")] == [64, 104, 128]
+
+
+@pytest.mark.parametrize(
+    ("length", "words"),
+    [
+        ({"images": 0}, "images 0 is no whole number above 0"),
+        ({"images": -5}, "images -5 is no whole number above 0"),
+        ({"images": 2.5}, "images 2.5 is no whole number"),
+        ({"epochs": 0}, "epochs 0 is no whole number"),
+        ({"checkpoint_every": 0}, "checkpoint_every 0 is no whole number"),
+        ({"seconds": -1}, "seconds -1 is no length of time"),
+        ({"seconds": 0}, "seconds 0 is no length of time"),
+        ({"seconds": float("nan")}, "seconds nan is no length of time"),
+        ({"images": 640, "epochs": 1}, r"images 640 and epochs 1 \(allowed: one of both\)"),
+    ],
+)
+def test_a_length_that_is_none_is_refused_before_anything_is_written(
+    length: dict[str, float], words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=words) as refused:
+        api.train("digits", tmp_path / "run", device="cpu", **length)
+    assert "allowed" in str(refused.value) and "\n" not in str(refused.value)
+    assert not (tmp_path / "run").exists()

@@ -1,11 +1,13 @@
 """One process's part in a run: data, networks, state and the folder, fresh or from the checkpoint."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,6 +33,7 @@ class Options:
     """How to run a recipe: where, how long, on what.  Nothing here changes what a step computes.
 
     The run ends at ``images`` or ``epochs``, or after ``seconds`` of training; else at the recipe's images.
+    Raises :class:`UserError` for a length that is none, and for both ``images`` and ``epochs``.
     """
 
     out: Path
@@ -42,6 +45,29 @@ class Options:
     init: Path | None = None
     checkpoint_every: int | None = None
     quiet: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("images", "epochs", "checkpoint_every"):
+            given = getattr(self, name)
+            if given is not None and not (_is_number(given, Integral) and given > 0):
+                raise UserError(
+                    f"{name} {given!r} is no whole number above 0 (allowed: 1, 2, 3, …); "
+                    "give another, or leave it out"
+                )
+        limit = self.seconds
+        if limit is not None and not (_is_number(limit, Real) and math.isfinite(limit) and limit > 0):
+            raise UserError(
+                f"seconds {limit!r} is no length of time (allowed: a number above 0); "
+                "give another, or leave it out"
+            )
+        if self.images is not None and self.epochs is not None:
+            raise UserError(
+                f"images {self.images} and epochs {self.epochs} (allowed: one of both); leave one out"
+            )
+
+
+def _is_number(given: object, kind: type) -> bool:
+    return isinstance(given, kind) and not isinstance(given, bool)
 
 
 @dataclass
@@ -89,7 +115,9 @@ def total_images(recipe: Recipe, options: Options, data: AnySet) -> int | None:
     """The images at which a run ends; None if only time ends it."""
     if options.epochs is not None:
         return options.epochs * len(data)
-    return options.images or (recipe.images if options.seconds is None else None)
+    if options.images is None and options.seconds is None:
+        return recipe.images
+    return options.images
 
 
 def open_session(recipe: Recipe, options: Options, device: torch.device, stack: ExitStack) -> Session:
