@@ -1,5 +1,7 @@
 """Encode, reconstruct, interpolate between pictures, traverse: with a trained and with untrained models."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -8,7 +10,7 @@ from visavis.core import Shape
 from visavis.data import DataConfig, load_images
 from visavis.data.pixels import to_float
 from visavis.errors import UserError
-from visavis.generate import Model
+from visavis.generate import Model, pictures
 from visavis.losses.latent import kl_to_standard
 from visavis.networks import ConvDecoder, ConvEncoder
 from visavis.snapshot import Description, build
@@ -109,3 +111,16 @@ def test_what_does_not_fit_is_refused(pixels: torch.Tensor) -> None:
     alone = Model({"G": model.networks["G"]}, model.description)
     with pytest.raises(UserError, match="no encoder"):
         reconstruct(alone, pixels)
+
+
+def test_one_picture_or_several(pixels: torch.Tensor, tmp_path: Path) -> None:
+    model, (picture,) = make_model(), pictures(pixels[:1].numpy())
+    path = tmp_path / "digit.png"
+    picture.save(path)
+    (expected,) = pictures(reconstruct(model, pixels[:1]).numpy())
+    for given in (picture, path, str(path), [picture], (str(path),)):
+        (made,) = model.reconstruct(given)
+        assert made.tobytes() == expected.tobytes()
+    assert len(model.reconstruct([picture, path])) == 2
+    with pytest.raises(UserError, match="no pictures"):
+        model.reconstruct([])

@@ -91,3 +91,22 @@ def test_a_snapshot_without_a_critic_does_not_compare(model: Model) -> None:
     alone = Model({"G": model.networks["G"]}, model.description)
     with pytest.raises(UserError, match="no critic"):
         alone.compare(*alone.sample(2))
+
+
+def test_a_device_that_is_not_here(digits_run: Path) -> None:
+    for device in ("x", "cpu:1", "cuda:x", "cuda:99"):
+        with pytest.raises(UserError, match=f"device '{device}'"):
+            visavis.load(digits_run, device=device)
+    assert visavis.load(digits_run, device="auto").device.type in ("cpu", "cuda", "mps")
+
+
+def test_pictures_are_for_autoencoders_before_any_is_read(model: Model, tmp_path: Path) -> None:
+    missing = tmp_path / "missing.png"
+    for ask in (
+        lambda: model.reconstruct([missing]),
+        lambda: model.reconstruct(str(missing)),
+        lambda: model.between(missing, missing),
+        lambda: model.traverse(missing),
+    ):
+        with pytest.raises(UserError, match="no encoder"):
+            ask()

@@ -53,12 +53,18 @@ def encode(model: Model, pixels: Tensor) -> Tensor:
     return posterior(model, pixels)[0]
 
 
-@torch.no_grad()
-def posterior(model: Model, pixels: Tensor) -> tuple[Tensor, Tensor]:
-    """Means and log-variances of the latents of ``pixels``, ``[N, z_dim]`` each; errors as :func:`encode`."""
+def encoder_of(model: Model) -> nn.Module:
+    """The model's encoder; raises :class:`UserError` where it has none."""
     encoder = model.networks.get("E")
     if encoder is None:
         raise UserError("this snapshot holds no encoder; give the run of an autoencoder, such as vae-digits")
+    return encoder
+
+
+@torch.no_grad()
+def posterior(model: Model, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """Means and log-variances of the latents of ``pixels``, ``[N, z_dim]`` each; errors as :func:`encode`."""
+    encoder = encoder_of(model)
     channels, resolution = model.shape
     wanted = (resolution, resolution, channels)
     if pixels.dtype != torch.uint8 or pixels.ndim != 4 or pixels.shape[1:] != wanted or not len(pixels):

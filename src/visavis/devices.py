@@ -7,13 +7,17 @@ from visavis.memory import keep_freed_memory
 
 
 def pick_device(name: str) -> torch.device:
-    """``auto`` is CUDA if it is here, else MPS, else the CPU; :class:`UserError` for what is not here."""
+    """``auto`` is CUDA if it is here, else MPS, else the CPU; ``cuda:1`` is the second GPU.
+
+    Raises :class:`UserError` for what is not here.
+    """
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
         name = next(kind for kind in ("cuda", "mps", "cpu") if available[kind])
-    if name not in available:
+    kind, colon, index = name.partition(":")
+    if kind not in available or (colon and not (kind == "cuda" and index.isdecimal())):
         raise unknown("device", name, ("auto", *available))
-    if not available[name]:
+    if not available[kind] or (colon and int(index) >= torch.cuda.device_count()):
         here = ", ".join(kind for kind, there in available.items() if there)
         raise UserError(f"device '{name}' is not on this machine; give --device auto, or one of: {here}")
     return torch.device(name)

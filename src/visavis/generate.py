@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from visavis.core import Shape, mix
 from visavis.data.decode import BrokenImageError, decode, to_rgb, to_square
 from visavis.data.pixels import to_float, to_uint8
+from visavis.devices import pick_device
 from visavis.errors import UserError, unknown
 from visavis.networks import PairCritic
 from visavis.paths import lerp, slerp
@@ -155,11 +156,15 @@ class Model:
         first = self.labels(0, 1, label)
         return None if first is None else first.expand(n)
 
-    def reconstruct(self, images: Sequence[Picture]) -> list[Image.Image]:
-        """What an autoencoder makes of pictures again, at its own resolution."""
-        from visavis.autoencode import reconstruct
+    def reconstruct(self, images: Picture | Sequence[Picture]) -> list[Image.Image]:
+        """What an autoencoder makes of a picture, or of several, again, at its own resolution."""
+        from visavis.autoencode import encoder_of, reconstruct
 
-        return pictures(reconstruct(self, torch.stack([self._pixels(each) for each in images])).numpy())
+        encoder_of(self)
+        given = [images] if isinstance(images, Picture) else list(images)
+        if not given:
+            raise UserError("no pictures to reconstruct (allowed: 1 or more); give some")
+        return pictures(reconstruct(self, torch.stack([self._pixels(each) for each in given])).numpy())
 
     def between(
         self, a: Picture, b: Picture, steps: int = 8, label: Label | None = None, linear: bool = False
@@ -167,8 +172,9 @@ class Model:
         """``steps`` images from an autoencoder's reconstruction of ``a`` to that of ``b``, uint8 ``[steps, H,
         W, C]``; along the great circle unless ``linear``.
         """
-        from visavis.autoencode import interpolate
+        from visavis.autoencode import encoder_of, interpolate
 
+        encoder_of(self)
         labels = self.labels(0, 1, label)
         labels = None if labels is None else labels.expand(steps)
         return np.asarray(interpolate(self, self._pixels(a), self._pixels(b), steps, linear, labels))
@@ -178,8 +184,9 @@ class Model:
 
         The latents that say most about the picture; uint8 ``[rows · steps, H, W, C]``.
         """
-        from visavis.autoencode import traverse
+        from visavis.autoencode import encoder_of, traverse
 
+        encoder_of(self)
         labels = self.labels(0, 1, label)
         return np.asarray(traverse(self, self._pixels(picture), steps=steps, label=labels))
 
@@ -220,7 +227,8 @@ class Model:
 
 def load(run: str | Path, device: str = "cpu") -> Model:
     """The newest snapshot of a run, or the snapshot file given, ready to use."""
-    return Model(*load_snapshot(find_snapshot(Path(run))), device=device)
+    where = pick_device(str(device))
+    return Model(*load_snapshot(find_snapshot(Path(run))), device=where)
 
 
 def pictures(pixels: Pixels) -> list[Image.Image]:
