@@ -43,6 +43,7 @@ S1 = {
 
 SWEEP: dict[str, tuple[str, dict[str, str]]] = {
     "base": ("base", {}),
+    "untrained (one step)": ("none", {"images": "32"}),
     "penalty: none": ("penalty", {"objective.r1": "0", "objective.r2": "0"}),
     "penalty: R1 alone": ("penalty", {"objective.r2": "0"}),
     "penalty: R2 alone": ("penalty", {"objective.r1": "0"}),
@@ -77,15 +78,21 @@ SWEEP: dict[str, tuple[str, dict[str, str]]] = {
     "loss: infonce, all pairs": ("loss", {"objective.loss": "infonce", "objective.pairing": "all"}),
     "S1's head, losses and rates": ("S1", S1),
 }
-FINALISTS = ("base", "S1's head, losses and rates", "head: single (ordinary discriminator)")
+FINALISTS = (
+    "base",
+    "untrained (one step)",
+    "S1's head, losses and rates",
+    "head: single (ordinary discriminator)",
+)
 
 
 def train(name: str, changes: dict[str, str], seconds: float, seed: int, threads: int) -> dict[str, Any]:
     """One run in a process of its own; its metrics and speed."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "visavis", "train", "stacked-digits", "--json", "--device", "cpu"]
-        command += ["--time", f"{seconds}s", "--out", f"{folder}/run", "--seed", str(seed)]
-        command += [word for path, value in changes.items() for word in (f"--{path}", value)]
+        length = {} if "images" in changes else {"time": f"{seconds}s"}
+        options = {**length, "out": f"{folder}/run", "seed": str(seed), **changes}
+        command += [word for path, value in options.items() for word in (f"--{path}", value)]
         environment = os.environ | {"OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1"}
         done = subprocess.run(command, capture_output=True, text=True, env=environment)
         if done.returncode:
