@@ -134,6 +134,30 @@ def test_an_odd_width_has_no_halves(tmp_path: Path) -> None:
     assert "1.png' is 15x8" in message and "even width" in message
 
 
+@pytest.mark.parametrize("size", [(20, 25), (8, 8)])
+def test_a_picture_that_is_not_wider_than_high_is_no_pair(tmp_path: Path, size: tuple[int, int]) -> None:
+    save(tmp_path / "portrait.png", *size)
+    message = refused(config(tmp_path, layout="side-by-side", skip_broken=True))
+    assert "portrait.png' is {}x{}".format(*size) in message and "--data.layout stems" in message
+    save(tmp_path / "portrait.png", 2 * (size[1] // 2 + 1), size[1])
+    assert len(load_pairs(config(tmp_path, layout="side-by-side"))) == 1
+
+
+def test_another_layout_than_the_folder_has(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        save(tmp_path / "wide" / split / "1.png", 16, 8)
+    for layout in ("stems", "unpaired"):
+        message = refused(config(tmp_path / "wide", layout=layout, a="sketch", b="photo"))
+        assert "no folder 'sketch' and no folder 'photo' in split 'train' of" in message
+        assert f"layout '{layout}'" in message and "--data.layout side-by-side" in message
+        message = refused(config(tmp_path / "wide", layout=layout))
+        assert "its folders: none" in message and "--data.layout side-by-side" in message
+    (tmp_path / "rows").mkdir()
+    (tmp_path / "rows/train.parquet").write_text("")
+    message = refused(config(tmp_path / "rows", layout="side-by-side"))
+    assert "no pictures in split 'train' of" in message and "--data.layout: stems, unpaired, made" in message
+
+
 def test_mistakes_of_a_made_set(tmp_path: Path, root: Path) -> None:
     made = {"layout": "made", "made_by": "pencil"}
     assert "unknown data 'digit'" in refused(config(Path("digit"), **made))

@@ -114,9 +114,19 @@ class Halves:
         return 2, self.fit.side, self.fit.side, 3
 
     def __call__(self, images: Encoded, i: int) -> UInt8:
-        """Pair i.  Raises :class:`BrokenImageError`, and :class:`UserError` for an odd width."""
+        """Pair i.
+
+        Raises :class:`BrokenImageError`, and :class:`UserError` for an odd width and for a picture that is
+        not wider than high, which is no pair but one picture.
+        """
         both = images.decode(i, None)
         height, width = both.shape[:2]
+        if width <= height:
+            raise UserError(
+                f"'{images.name(i)}' is {width}x{height}, one picture and not two side by side "
+                "(allowed: wider than high); give --data.layout stems for pairs in two folders, unpaired for "
+                "folders without partners, or remove it"
+            )
         if width % 2:
             raise UserError(
                 f"'{images.name(i)}' is {width}x{height}, which has no two halves side by side "

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from visavis.data.decode import SUFFIXES
 from visavis.data.encoded import Encoded
 from visavis.data.folder import of_files, pictures, subfolders
 from visavis.data.pairs.config import PairsConfig
@@ -15,6 +16,7 @@ Parts = Mapping[str, Mapping[str, Path]]
 """Part -> folder's name -> folder."""
 
 _JOINED = re.compile(rf"({'|'.join(sorted(ALIASES, key=len, reverse=True))})[_-]?([AB])")  # trainA
+_OTHER_LAYOUT = "give --data.layout side-by-side where each picture is a pair"
 _SHOWN = 3  # names in an error, of more
 
 
@@ -76,7 +78,14 @@ def find_halves(config: PairsConfig, split: str) -> Side:
     """Pictures of two halves each.  Raises :class:`UserError` for a missing folder and an empty split."""
     root = _root(config)
     parts = _parts(root) or {"train": root}
-    side = _side(parts[read_from(parts, split, config.source)])
+    part = read_from(parts, split, config.source)
+    side = _side(parts[part])
+    if not side.files:
+        raise UserError(
+            f"no pictures in split '{part}' of '{config.source}', each of two halves, as layout "
+            f"'{config.layout}' needs them (allowed: {', '.join(SUFFIXES)}); give another --data, or its "
+            "--data.layout: stems, unpaired, made"
+        )
     side = side.take(rows_of(len(side.files), parts, split))
     need(len(side.files), split, config.source)
     return side
@@ -102,21 +111,22 @@ def choose_sides(parts: Parts, split: str, config: PairsConfig) -> tuple[Path, P
     """
     part = read_from(parts, split, config.source)
     sides = parts[part]
-    need(len(sides), part, config.source)
+    where = f"split '{part}' of '{config.source}'"
     named = [name for name in (config.a, config.b) if name]
-    for name in named:
-        if name not in sides:
-            raise UserError(
-                f"no folder '{name}' in '{config.source}' (allowed: {', '.join(sides) or 'it has none'}); "
-                "mend --data.a and --data.b"
-            )
+    if missing := [f"'{name}'" for name in named if name not in sides]:
+        raise UserError(
+            f"no folder {' and no folder '.join(missing)} in {where}, as layout '{config.layout}' needs for "
+            f"each side (allowed: {', '.join(sides) or 'none, it has no folders'}); mend --data.a and "
+            f"--data.b, or {_OTHER_LAYOUT}"
+        )
     free = sorted(sides.keys() - set(named)) if len(named) < 2 else []
     if not named and {"A", "B"} <= sides.keys():
         free = ["A", "B"]
     if len({*named, *free}) != 2:
+        mend = "give --data.a and --data.b" if len(sides) > 1 else f"add what is missing, or {_OTHER_LAYOUT}"
         raise UserError(
-            f"which are the two sides of '{config.source}'? its folders: {', '.join(sides) or 'none'} "
-            "(allowed: two of them); give --data.a and --data.b"
+            f"which are the two sides in {where}? layout '{config.layout}' needs a folder of each, and its "
+            f"folders: {', '.join(sides) or 'none'} (allowed: two of them); {mend}"
         )
     return sides[config.a or free.pop(0)], sides[config.b or free.pop(0)]
 
