@@ -359,6 +359,7 @@ def test_divergence_says_what_and_keeps_the_last_good_checkpoint(
     assert diverged.status == 1
     assert diverged.err.splitlines()[-1].startswith("visavis: training diverged: ")
     assert "nan" in diverged.err.splitlines()[-1]
+    assert "the last good checkpoint is kept" in diverged.err.splitlines()[-1]
     checkpoint = snapshot.load_checkpoint(digits_run)
     assert checkpoint.numbers["images"] == 88
     assert all(tensor.isfinite().all() for tensor in checkpoint.tensors.values())
@@ -368,6 +369,8 @@ def test_a_rate_that_is_much_too_high_diverges(tmp_path: Path, cli: Cli) -> None
     diverged = cli(*TRAIN, "--lr", "1e30", "--images", 128, "--out", tmp_path / "run")
     assert diverged.status == 1 and "diverged" in diverged.err.splitlines()[-1]
     assert "Traceback" not in diverged.err
+    assert not (tmp_path / "run" / snapshot.CHECKPOINT).exists()
+    assert "no checkpoint was saved" in diverged.err and "kept" not in diverged.err
 
 
 def test_weights_that_are_not_finite_are_never_saved(

@@ -64,7 +64,7 @@ def _explain(error: Exception) -> str | None:
         return "out of memory; give a smaller --batch-size, smaller networks, or --device cpu"
     if isinstance(error, Diverged):
         return (
-            f"training diverged: {error}; the last good checkpoint is kept; "
+            f"training diverged: {error}; "
             "lower the rate (--lr) or raise --objective.r1 and r2, and give another --out"
         )
     if parallel.launched() and re.search(r"gloo|nccl|peer|connection|timed? ?out", str(error), re.IGNORECASE):

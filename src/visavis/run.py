@@ -10,7 +10,7 @@ from typing import Any
 from visavis import parallel, snapshot
 from visavis.devices import pick_device
 from visavis.judging import Watcher
-from visavis.loop import Report, State, train
+from visavis.loop import Diverged, Report, State, train
 from visavis.recipe import Recipe
 from visavis.report.progress import TrainingProgress
 from visavis.saving import measure, measured, sample_grid, save_all, save_checkpoint, save_snapshot
@@ -26,7 +26,8 @@ def run(recipe: Recipe, options: Options) -> dict[str, Any]:
     """Train ``recipe`` in ``options.out``, resuming what stands there; what ``visavis train --json`` prints.
 
     Raises :class:`UserError` for a user's mistake, before anything is written; KeyboardInterrupt once an
-    interrupted run is saved; :class:`~visavis.loop.Diverged` with the last good checkpoint in place.
+    interrupted run is saved; :class:`~visavis.loop.Diverged` with the last good checkpoint, if one was saved
+    before, in place.
     """
     device = parallel.start(pick_device(options.device))
     with ExitStack() as stack:
@@ -39,6 +40,8 @@ def run(recipe: Recipe, options: Options) -> dict[str, Any]:
                 interrupted = parallel.agree(session.interrupt is not None, device)
                 if session.writes:
                     save_all(session)
+        except Diverged as error:
+            raise Diverged(f"{error}; {_kept(options)}") from error
         finally:
             parallel.stop()
         if interrupted:
@@ -46,6 +49,13 @@ def run(recipe: Recipe, options: Options) -> dict[str, Any]:
         if session.writes:
             measure(session)
         return _result(session)
+
+
+def _kept(options: Options) -> str:
+    """What a run that diverged leaves to go on from."""
+    if (options.out / snapshot.CHECKPOINT).exists():
+        return "the last good checkpoint is kept"
+    return "no checkpoint was saved before"
 
 
 def _train(session: Session) -> None:
