@@ -167,6 +167,25 @@ def test_a_class_without_images_is_refused(
     assert json.loads((tmp_path / "run" / "recipe.json").read_text())["data"]["classes"] == ["dog", "cat"]
 
 
+def test_a_recipe_that_names_classes_on_pictures_without(
+    animals: Path, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for i in range(4):
+        picture(tmp_path / "flat" / f"{i}.png", i)
+    command = ["train", "siamese-catsdogs", "--device", "cpu", "--dry-run"]
+    command += ["--resolution", "32", "--batch-size", "4", "--precision", "fp32"]
+    refused = cli(*command, "--data", "flat")
+    assert refused.status == 2 and "'cat,dog'" in refused.err and "--classes ''" in refused.err
+    (animals / "cat").rename(animals / "beagle")
+    refused = cli(*command, "--data", "animals")
+    assert "unknown class 'cat' (allowed: beagle, dog)" in refused.err and "--classes ''" in refused.err
+    refused = cli(*command, "--data", "flat", "--classes", "")
+    assert refused.status == 2 and "--conditional false" in refused.err
+    command += ["--data", "flat", "--classes", "", "--conditional", "false"]
+    assert cli(*command).status == 0
+
+
 def test_help_and_version_need_no_torch() -> None:
     program = (
         "import sys, visavis.cli\n"

@@ -37,7 +37,7 @@ def test_embedded_sets() -> None:
     assert len(images) == 1797 and images.classes == tuple("0123456789")
     stacked = load_images(DataConfig(source="stacked-digits", split="test", resolution=16, classes="007,123"))
     assert stacked.images.shape[1:] == (16, 16, 3) and stacked.classes == ("007", "123")
-    with pytest.raises(UserError, match=r"unknown split 'val'; \(allowed: train, test\)"):
+    with pytest.raises(UserError, match=r"unknown split 'val' \(allowed: train, test\)"):
         load_images(DataConfig(source="digits", split="val"))
 
 

@@ -39,5 +39,5 @@ def test_hub_set(monkeypatch: pytest.MonkeyPatch, picture: Callable[..., Image.I
     images = load_images(DataConfig(source="owner/name", classes="b"))
     assert images.classes == ("b",) and images.name == "owner/name"
     np.testing.assert_array_equal(images.images, [np.asarray(picture(i)) for i in (0, 2)])
-    with pytest.raises(UserError, match=r"unknown split 'test'; \(allowed: train\)"):
+    with pytest.raises(UserError, match=r"unknown split 'test' \(allowed: train\)"):
         load_images(DataConfig(source="owner/name", split="test"))

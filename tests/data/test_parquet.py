@@ -62,7 +62,7 @@ def test_hub_layout(hub_folder: Path, picture: Picture) -> None:
         np.testing.assert_array_equal(images.images[4], np.asarray(picture(4)))
     assert len(load(hub_folder, split="train+test")) == 9
     np.testing.assert_array_equal(load(hub_folder, split="test").images[0], np.asarray(picture(6)))
-    with pytest.raises(UserError, match=r"unknown split 'validation'; \(allowed: test, train\)"):
+    with pytest.raises(UserError, match=r"unknown split 'validation' \(allowed: test, train\)"):
         load(hub_folder, split="validation")
 
 

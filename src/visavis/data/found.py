@@ -97,14 +97,14 @@ def keep_classes(found: Found, classes: tuple[str, ...]) -> Found:
     given = ",".join(classes)
     if found.labels is None:
         raise UserError(
-            f"classes '{given}' asked of images without labels (allowed: none); leave out --classes"
+            f"classes '{given}' asked of images without labels (allowed: none); give --classes ''"
         )
     if len(set(classes)) < len(classes):
         raise UserError(f"classes '{given}' name one twice (allowed: each once); remove it from --classes")
     renumber = np.full(len(found.classes), -1, np.int64)
     for new, name in enumerate(classes):
         if name not in found.classes:
-            raise errors.unknown("class", name, found.classes)
+            raise errors.unknown("class", name, found.classes, "mend --classes, or keep all: --classes ''")
         renumber[found.classes.index(name)] = new
     labels = renumber[found.labels]
     kept = np.flatnonzero(labels >= 0)

@@ -13,7 +13,7 @@ from torch import Tensor
 from visavis.core import Shape
 from visavis.data import DataConfig
 from visavis.data.found import digest_of
-from visavis.errors import UserError, unknown
+from visavis.errors import UserError, listed, unknown
 from visavis.files import read_json
 from visavis.generate import Model, latents
 from visavis.metrics.reference import Real
@@ -103,13 +103,13 @@ class Generated:
         if not self._model.description.conditional:
             if classes and set(classes) != set(known):
                 raise UserError(
-                    f"'{self._name}' is unconditional: it makes images of {', '.join(known) or 'one kind'} "
+                    f"'{self._name}' is unconditional: it makes images of {listed(known) or 'one kind'} "
                     f"and not of '{','.join(classes)}' alone; leave --classes out"
                 )
             return []
         for name in classes:
             if name not in known:
-                raise unknown("class", name, known)
+                raise unknown("class", name, known, "mend --classes")
         return [known.index(name) for name in classes or known]
 
     def __len__(self) -> int:

@@ -78,6 +78,6 @@ class PairsConfig(Config):
         if self.classes and self.layout != "made":
             raise UserError(
                 f"classes '{','.join(self.classes)}' of layout '{self.layout}' (allowed: none, except with "
-                "'made'); leave out --classes"
+                "'made'); give --classes ''"
             )
         return self
