@@ -9,8 +9,6 @@ from typing import NoReturn
 from visavis import __version__, commands
 from visavis.errors import UserError
 
-FIELDS = "any field of the recipe can be set, as in --networks.D.head concat or --objective.r1 0.5"
-
 
 class Parser(argparse.ArgumentParser):
     """argparse whose complaints are one line."""
@@ -46,7 +44,7 @@ def make_parser() -> tuple[Parser, dict[str, Parser]]:
 
     command("recipes", commands.recipes, "list the recipes: data, size, measured scores")
     _train_arguments(
-        command("train", commands.train, "train a recipe, or go on where it stopped", epilog=FIELDS)
+        command("train", commands.train, "train a recipe, or go on where it stopped", epilog=commands.FIELDS)
     )
 
     sample = command("sample", commands.sample, "make images with a trained run")
@@ -197,24 +195,24 @@ def _seconds(text: str) -> float:
     return total
 
 
-def take_fields(arguments: Sequence[str], train: Parser) -> tuple[list[str], dict[str, str]]:
+def take_fields(arguments: Sequence[str], train: Parser) -> tuple[list[str], dict[str, str | None]]:
     """Part what argparse knows from the recipe's fields: ``--a.b value`` as ``{"a.b": "value"}``.
 
-    argparse would take a field's value for the recipe's name.
+    argparse would take a field's value for the recipe's name.  None where no value follows: the name may be
+    a misspelt switch, which those who know the recipe's fields can tell.
     """
     known = train.option_names()
     kept: list[str] = []
-    fields: dict[str, str] = {}
-    words = iter(arguments)
-    for word in words:
+    fields: dict[str, str | None] = {}
+    words = list(arguments)
+    while words:
+        word = words.pop(0)
         name, equals, value = word.partition("=")
         if not word.startswith("--") or name in known:
             kept.append(word)
             continue
+        given: str | None = value
         if not equals:
-            following = next(words, None)
-            if following is None or following.startswith("--"):
-                raise UserError(f"'{word}' needs a value; {FIELDS}")
-            value = following
-        fields[name[2:].replace("-", "_")] = value
+            given = words.pop(0) if words and not words[0].startswith("--") else None
+        fields[name[2:].replace("-", "_")] = given
     return kept, fields

@@ -9,9 +9,10 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from visavis import commands
-from visavis.arguments import make_parser, take_fields
+from visavis.arguments import Parser, make_parser, take_fields
 from visavis.errors import UserError, unknown
 
 
@@ -73,16 +74,26 @@ def _explain(error: Exception) -> str | None:
     return None
 
 
+def _refuse(words: Sequence[str], parser: Parser) -> NoReturn:
+    """Say what is wrong with words that the command does not take."""
+    option = next((word.partition("=")[0] for word in words if word.startswith("-")), None)
+    if option is None:
+        parser.error(f"unrecognized arguments: {' '.join(words)}")
+    raise unknown("option", option, parser.option_names(), f"see: {parser.prog} --help")
+
+
 def run_command(arguments: list[str]) -> int:
     """Parse and run one command."""
     parser, parsers = make_parser()
     command = next((word for word in arguments if not word.startswith("-")), None)
     if command is not None and command not in parsers:
         raise unknown("command", command, parsers)
-    changes: dict[str, str] = {}
+    changes: dict[str, str | None] = {}
     if command == "train":
         arguments, changes = take_fields(arguments, parsers["train"])
-    given = parser.parse_args(arguments)
+    given, rest = parser.parse_known_args(arguments)
+    if rest:
+        _refuse(rest, parser if given.command is None else parsers[given.command])
     if given.command is None:
         parser.print_help()
         return 0

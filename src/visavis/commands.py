@@ -4,12 +4,14 @@ import os
 import re
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from visavis.errors import UserError, unknown
 from visavis.files import to_json
+
+FIELDS = "any field of the recipe can be set, as in --networks.D.head concat or --objective.r1 0.5"
 
 
 def leads() -> bool:
@@ -17,14 +19,19 @@ def leads() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def _check_fields(fields: Iterable[str], train: Sequence[str]) -> None:
-    """Refuse a misspelt option; the recipe checks what is below its fields."""
+def _check_fields(fields: Mapping[str, str | None], train: Sequence[str]) -> dict[str, str]:
+    """The fields, none a misspelt option or without value; the recipe checks what is below its fields."""
     from visavis.recipe import Recipe
 
     for path in fields:
         if path.split(".")[0] not in Recipe.model_fields:
             fields_too = (f"--{name.replace('_', '-')}" for name in Recipe.model_fields)
-            raise unknown("option or field", f"--{path}", dict.fromkeys([*train, *fields_too]))
+            given = f"--{path.replace('_', '-')}"
+            raise unknown("option or field", given, dict.fromkeys([*train, *fields_too]))
+    for path, value in fields.items():
+        if value is None:
+            raise UserError(f"'--{path}' needs a value; {FIELDS}")
+    return {path: value for path, value in fields.items() if value is not None}
 
 
 def recipes(given: Namespace) -> None:
@@ -49,7 +56,7 @@ def train(given: Namespace) -> None:
     from visavis.run import run
     from visavis.session import Options
 
-    _check_fields(given.changes, given.options)
+    fields = _check_fields(given.changes, given.options)
     shortcuts = {
         "data.source": given.data,
         "data.classes": given.classes,
@@ -58,7 +65,7 @@ def train(given: Namespace) -> None:
         "seed": given.seed,
         "data.skip_broken": "true" if given.skip_broken else None,
     }
-    changes = {path: value for path, value in shortcuts.items() if value is not None} | given.changes
+    changes = {path: value for path, value in shortcuts.items() if value is not None} | fields
     recipe = prepare(given.recipe, changes, lr=given.lr)
     options = Options(
         out=given.out or Path("runs") / recipe.name,
