@@ -333,6 +333,23 @@ def test_init_starts_from_another_runs_weights(digits_run: Path, tmp_path: Path,
 def test_init_from_networks_of_other_sizes_is_refused(digits_run: Path, tmp_path: Path, cli: Cli) -> None:
     refused = cli(*TRAIN, "--networks.G.widths", "4,4", "--init", digits_run, "--out", tmp_path / "second")
     assert refused.status == 2 and refused.err.count("\n") == 1 and "--init" in refused.err
+    assert "its network G has " in refused.err and "state_dict" not in refused.err
+    assert "size mismatch" not in refused.err
+    assert not (tmp_path / "second").exists()
+
+
+def test_init_from_a_run_without_any_of_the_networks(
+    digits_run: Path, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = snapshot.load_snapshot
+
+    def other(path: Path) -> Any:
+        networks, about = load(path)
+        return {"critic": networks["D"]}, about
+
+    monkeypatch.setattr(snapshot, "load_snapshot", other)
+    refused = cli(*TRAIN, "--init", digits_run, "--out", tmp_path / "second")
+    assert refused.status == 2 and "it has the networks critic (allowed: G, D)" in refused.err
     assert not (tmp_path / "second").exists()
 
 

@@ -184,18 +184,32 @@ def _take_up(session: Session, start: Start) -> None:
         if start.checkpoint is not None:
             state.load(start.checkpoint.tensors, start.checkpoint.numbers)
             session.saved_at = state.images
-        for name, weights in (start.weights or {}).items():
+    except (RuntimeError, KeyError, ValueError) as error:
+        what, why = f"the checkpoint in '{session.options.out}'", " ".join(str(error).split())[:300]
+        raise UserError(f"{what} does not fit this recipe: {why}; give the recipe that made it") from error
+    if start.weights is not None:
+        _refuse_misfit(session, start.weights)
+        for name, weights in start.weights.items():
             for networks in (state.nets, state.ema):
                 if name in networks:
                     networks[name].load_state_dict(weights)
-    except (RuntimeError, KeyError, ValueError) as error:
-        what = (
-            f"--init {session.options.init}"
-            if start.weights
-            else f"the checkpoint in '{session.options.out}'"
-        )
-        why = " ".join(str(error).split())[:300]
-        raise UserError(f"{what} does not fit this recipe: {why}; give the recipe that made it") from error
+
+
+def _refuse_misfit(session: Session, given: Mapping[str, Mapping[str, Tensor]]) -> None:
+    """Raise :class:`UserError` for another run's weights that are not of this recipe's networks."""
+    what, nets = f"--init {session.options.init} does not fit this recipe", session.state.nets
+    mend = "give a run whose --networks are the same"
+    if not any(name in nets for name in given):
+        names, own = ", ".join(given), ", ".join(session.recipe.networks)
+        raise UserError(f"{what}: it has the networks {names} (allowed: {own}); {mend}")
+    for name, weights in given.items():
+        own_shapes = {k: list(v.shape) for k, v in nets[name].state_dict().items()} if name in nets else None
+        shapes = {key: list(value.shape) for key, value in weights.items()}
+        if own_shapes is None or shapes == own_shapes:
+            continue
+        key = next(k for k in [*own_shapes, *shapes] if shapes.get(k) != own_shapes.get(k))
+        there, here = shapes.get(key, "none"), own_shapes.get(key, "none")
+        raise UserError(f"{what}: its network {name} has {key} of size {there} (allowed: {here}); {mend}")
 
 
 def _claim(session: Session, start: Start, stack: ExitStack) -> None:
