@@ -70,7 +70,7 @@ def make_parser() -> tuple[Parser, dict[str, Parser]]:
     )
     walk.add_argument("--steps", type=_positive, default=8)
     walk.add_argument("--label")
-    walk.add_argument("--seed", type=_whole, default=0)
+    walk.add_argument("--seed", type=_whole, help="of the random latents (default 0)")
     walk.add_argument("--linear", action="store_true", help="straight lines instead of great circles")
     walk.add_argument("--out", type=Path, default=Path("interpolation.png"))
     walk.add_argument("--device", default="auto")
@@ -170,9 +170,12 @@ def _evaluate_arguments(judge: Parser) -> None:
 
 def _whole(text: str) -> int:
     try:
-        return int(text)
+        number = int(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is no whole number (allowed: 0, 1, 2, …)") from None
+        number = -1
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is no whole number from 0 (allowed: 0, 1, 2, …)")
+    return number
 
 
 def _positive(text: str) -> int:

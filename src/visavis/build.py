@@ -86,5 +86,5 @@ def build_state(recipe: Recipe, data: AnySet, device: torch.device) -> State:
     placed = {name: net.to(device=device, memory_format=layout) for name, net in networks.items()}  # type: ignore[call-overload]
     try:
         return State(placed, recipe.objective, recipe.schedule())
-    except ValueError as error:  # Adam's, of a rate below 0
+    except ValueError as error:  # Adam's, of a β₂ above 1
         raise UserError(f"{error}; mend --adam") from error

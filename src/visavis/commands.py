@@ -137,6 +137,11 @@ def interpolate(given: Namespace) -> None:
 
     if given.out.suffix.lower() != ".png":
         raise UserError(f"--out '{given.out}' is no sheet of images (allowed: a name that ends in .png)")
+    of_pictures = "--between" if given.between else "--traverse" if given.traverse else None
+    if of_pictures and given.seed is not None:
+        raise UserError(f"--seed is for random latents, and {of_pictures} has a picture's; leave --seed out")
+    if given.traverse and given.linear:
+        raise UserError("--linear is for walks between two ends, and --traverse has none; leave --linear out")
     model = load(given.run, _device(given))
     if given.between:
         a, b = given.between
@@ -144,7 +149,7 @@ def interpolate(given: Namespace) -> None:
     elif given.traverse:
         pixels = model.traverse(given.traverse, given.steps, given.label)
     else:
-        pixels = model.interpolate(given.rows, given.steps, given.label, given.seed, given.linear)
+        pixels = model.interpolate(given.rows, given.steps, given.label, given.seed or 0, given.linear)
     save_grid(given.out, pixels, columns=given.steps)
     _print(given, {"out": str(given.out), "rows": len(pixels) // given.steps, "steps": given.steps})
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal, NamedTuple, Protocol
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PositiveInt
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PositiveInt
 from torch import Tensor, nn
 
 Scalars = dict[str, Tensor]
@@ -80,6 +80,14 @@ def _names(value: object) -> object:
     )
 
 
+def _one_part(value: str) -> str:
+    if value in ("", ".", "..") or not {"/", "\\", "\0"}.isdisjoint(value):
+        raise ValueError("no name of a folder (allowed: letters, digits, dashes, without / and \\); mend it")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_one_part)]
+"""A name that can be that of a folder."""
 IntTuple = Annotated[tuple[PositiveInt, ...], BeforeValidator(_one_or_many)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 

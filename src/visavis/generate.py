@@ -91,6 +91,7 @@ class Model:
         Spherical unless ``linear`` (White 2016): a straight line leaves the shell on which Gaussian latents
         lie.
         """
+        _check_steps(steps)
         ends = latents(seed, 0, 2 * rows, self._z_dim)
         t = torch.linspace(0, 1, steps)[:, None]
         walks = [
@@ -175,6 +176,7 @@ class Model:
         from visavis.autoencode import encoder_of, interpolate
 
         encoder_of(self)
+        _check_steps(steps)
         labels = self.labels(0, 1, label)
         labels = None if labels is None else labels.expand(steps)
         return np.asarray(interpolate(self, self._pixels(a), self._pixels(b), steps, linear, labels))
@@ -187,6 +189,7 @@ class Model:
         from visavis.autoencode import encoder_of, traverse
 
         encoder_of(self)
+        _check_steps(steps)
         labels = self.labels(0, 1, label)
         return np.asarray(traverse(self, self._pixels(picture), steps=steps, label=labels))
 
@@ -234,6 +237,11 @@ def load(run: str | Path, device: str = "cpu") -> Model:
 def pictures(pixels: Pixels) -> list[Image.Image]:
     """uint8 ``[N, H, W, C]`` -> N pictures."""
     return [Image.fromarray(image[..., 0] if image.shape[2] == 1 else image) for image in pixels]
+
+
+def _check_steps(steps: int) -> None:
+    if steps < 2:
+        raise UserError(f"a walk of {steps} steps (allowed: 2 or more, with both ends); give more --steps")
 
 
 def _chunks(n: int) -> Iterator[tuple[int, int]]:

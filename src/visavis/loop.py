@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
-from pydantic import Field, PositiveInt
+from pydantic import AfterValidator, Field, PositiveInt
 from torch import Tensor, nn
 
 from visavis import parallel
@@ -18,10 +18,17 @@ Precision = Literal["fp32", "bf16"]
 Batches = Callable[[int], Batch]
 
 
+def _some_rate(value: Value) -> Value:
+    ends = (value.start, value.end) if isinstance(value, Ramp) else (value,)
+    if min(ends) < 0 or max(ends) <= 0:
+        raise ValueError("no learning rate (allowed: above 0, a ramp may begin or end at 0); mend --lr")
+    return value
+
+
 class Adam(Config):
     """Adam (Kingma and Ba 2015); rate and β₂ may be scheduled in images."""
 
-    lr: Value = 2e-4
+    lr: Annotated[Value, AfterValidator(_some_rate)] = 2e-4
     beta1: float = Field(0.0, ge=0, lt=1)
     beta2: Value = 0.99
     eps: float = 1e-8

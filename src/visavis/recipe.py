@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from fnmatch import fnmatch
 from typing import Any, get_args
 
-from pydantic import BaseModel, PositiveInt, ValidationError, model_validator
+from pydantic import BaseModel, NonNegativeInt, PositiveInt, ValidationError, model_validator
 
-from visavis.core import Config, Names
+from visavis.core import Config, Name, Names
 from visavis.data import AnyData, PairsConfig
 from visavis.errors import UserError, unknown
 from visavis.loop import Adam, Average, Precision, Schedule
@@ -27,7 +27,7 @@ class Recipe(Config):
     ``metric_samples`` images when training ends.  ``watch``: evaluation on the way there.
     """
 
-    name: str
+    name: Name
     about: str
     data: AnyData
     networks: Mapping[str, NetworkConfig]
@@ -39,7 +39,7 @@ class Recipe(Config):
     precision: Precision = "fp32"
     channels_last: bool = False
     conditional: bool = False
-    seed: int = 0
+    seed: NonNegativeInt = 0
     tick: PositiveInt = 2_000
     snapshot_every: PositiveInt = 50_000
     keep_snapshots: PositiveInt | None = 3
