@@ -1,7 +1,8 @@
 """A user's mistake, told in one line: what was given, what is allowed, how to mend it.  Imports no torch."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
+from typing import Any
 
 _SHOWN = 20
 _FEW_MORE = 5  # rather shown than counted
@@ -25,3 +26,20 @@ def listed(names: Collection[str]) -> str:
     if len(names) <= _SHOWN + _FEW_MORE:
         return ", ".join(names)
     return f"{', '.join(list(names)[:_SHOWN])}, … ({len(names)} in all)"
+
+
+def in_plain_words(mistake: Mapping[str, Any], path: str) -> str:
+    """What pydantic says of a mistake in the field ``path``, for people who never heard of it."""
+    kind, context = mistake["type"], mistake.get("ctx", {})
+    if kind == "extra_forbidden":
+        return "no such field; leave it out"
+    if kind == "missing":
+        return f"missing; give --{path}"
+    if kind == "union_tag_not_found":
+        return "its 'kind' is missing, which says what it is"
+    if kind == "union_tag_invalid":
+        tags = [tag.strip(" '") for tag in context["expected_tags"].split(",")]
+        return str(unknown("kind", str(context["tag"]), tags))
+    if kind in ("model_type", "model_attributes_type", "dict_type", "mapping_type"):
+        return f"takes fields, not a value; give them one by one, as in --{path}.FIELD VALUE"
+    return str(mistake["msg"]).removeprefix("Value error, ")

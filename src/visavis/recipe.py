@@ -9,7 +9,7 @@ from pydantic import BaseModel, NonNegativeInt, PositiveInt, ValidationError, mo
 
 from visavis.core import Config, Name, Names
 from visavis.data import AnyData, PairsConfig
-from visavis.errors import UserError, unknown
+from visavis.errors import UserError, in_plain_words, unknown
 from visavis.loop import Adam, Average, Precision, Schedule
 from visavis.networks import BranchConfig, ConvEncoder, CriticConfig, NetworkConfig, ResidualEncoder
 from visavis.objectives import CycleGAN, ObjectiveConfig, Pairwise, Regression
@@ -218,7 +218,7 @@ def _value(text: str) -> Any:
 def _explain(error: ValidationError, plain: Mapping[str, Any]) -> str:
     first = error.errors()[0]
     path = ".".join(_fields(first["loc"], plain, first["type"] == "missing"))
-    message = first["msg"].removeprefix("Value error, ")
+    message = in_plain_words(first, path)
     given = first.get("input")
     shown = "" if isinstance(given, dict | BaseModel) else f" (given: {given!r})"
     return f"{path}: {message}{shown}" if path else message

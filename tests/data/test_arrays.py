@@ -78,8 +78,15 @@ def test_errors(tmp_path: Path, arrays: dict[str, Any], message: str) -> None:
 def test_files_that_are_no_npz(tmp_path: Path) -> None:
     for content in (b"", b"PK\x03\x04 broken", b"text"):
         (tmp_path / "a.npz").write_bytes(content)
-        with pytest.raises(UserError, match="cannot read"):
+        with pytest.raises(UserError, match=r"cannot read .*: it is no \.npz, or was cut short"):
             load(tmp_path / "a.npz")
+    whole = save(tmp_path / "c.npz", images=PIXELS).read_bytes()
+    (tmp_path / "c.npz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match="cut short"):
+        load(tmp_path / "c.npz")
+    with pytest.raises(UserError, match="holds Python objects") as refused:
+        load(save(tmp_path / "d.npz", images=np.array([{"a": 1}], dtype=object)))
+    assert "allow_pickle" not in str(refused.value)
     with (tmp_path / "b.npz").open("wb") as file:
         np.save(file, PIXELS)
     with pytest.raises(UserError, match="cannot read"):

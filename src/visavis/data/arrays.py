@@ -37,7 +37,7 @@ def _read(path: Path) -> Found:
         zlib.error,
     ) as error:
         raise UserError(
-            f"cannot read '{path}': {error} (allowed: an .npz without pickles); write it anew"
+            f"cannot read '{path}': {_reason(path, error)} (allowed: an .npz without pickles); write it anew"
         ) from error
     if "images" not in arrays:
         raise UserError(
@@ -57,6 +57,15 @@ def _read(path: Path) -> Found:
         [str(name) for name in arrays["classes"].ravel()] if arrays.get("classes", np.empty(0)).size else None
     )
     return of_arrays(images, labels, check_labels(labels, names, str(path)))
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """What is wrong with a file, without numpy's advice to a programmer."""
+    if path.is_file() and not zipfile.is_zipfile(path):
+        return "it is no .npz, or was cut short"
+    if "pickle" in str(error):
+        return "it holds Python objects"
+    return str(error) or type(error).__name__
 
 
 def _images(images: NDArray[Any], path: Path) -> NDArray[np.uint8]:
