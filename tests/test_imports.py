@@ -27,7 +27,7 @@ ALLOWED = {
     "snapshot": LEAVES | {"networks"},
     "autoencode": LEAVES | {"losses", "data", "paths"},
     "translate": LEAVES | {"networks", "snapshot", "data"},
-    "generate": LEAVES | {"networks", "snapshot", "data", "paths", "autoencode", "translate"},
+    "generate": LEAVES | {"networks", "snapshot", "data", "paths", "autoencode", "translate", "devices"},
     "metrics": LEAVES | {"losses", "networks", "snapshot", "data", "generate", "autoencode", "translate"},
     "report": LEAVES | {"snapshot", "data", "generate", "metrics", "autoencode", "translate"},
     "watch": LEAVES,
