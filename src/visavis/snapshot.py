@@ -75,7 +75,10 @@ def load_snapshot(path: Path) -> tuple[dict[str, nn.Module], Description]:
 
     Raises :class:`UserError` for a file of another kind, and for one whose content has changed since.
     """
-    tensors, metadata = _load(path)
+    try:
+        tensors, metadata = _load(path)
+    except UserError as error:
+        raise UserError(f"{error}; give a run's folder or a file of its snapshots/") from None
     if "visavis" not in metadata:
         raise UserError(
             f"'{path}' is no snapshot of visavis; give a run's folder or a file of its snapshots/"
