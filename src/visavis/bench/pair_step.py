@@ -22,9 +22,7 @@ from visavis.bench.gradients import gradient_errors
 from visavis.bench.modes import MODES, Mode, ours, own_recipe, real_images
 from visavis.bench.peak import peaks
 from visavis.core import Images
-from visavis.devices import make_fast
 from visavis.loop import Precision, State, autocast, train
-from visavis.memory import keep_freed_memory
 
 LEAST_ROUNDS = 3
 TURN = 0.2
@@ -112,11 +110,10 @@ def first_steps(steps: Mapping[str, Steps], device: torch.device) -> dict[str, d
 
 
 def plain_steps(written: AsWritten, reals: Tensor, precision: Precision = "fp32") -> Steps:
-    """The baseline's loop; freed memory is the C library's affair, as in any program."""
+    """The baseline's loop."""
     real, other = reals.chunk(2)
 
     def steps(count: int) -> None:
-        keep_freed_memory(False)
         for _ in range(count):
             with autocast(precision, real.device):
                 written.step(real, other)
@@ -133,7 +130,6 @@ def own_steps(mode: Mode, state: State, reals: Tensor) -> Steps:
     schedule = recipe.schedule()
 
     def steps(count: int) -> None:
-        make_fast(reals.device)
         until = state.images + count * size
         list(train(state, recipe.objective, lambda step: batch, schedule, until))
 
