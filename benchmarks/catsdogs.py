@@ -92,7 +92,7 @@ def row(run: Path, name: str, model: Model, weights: str, real: dict[str, Tensor
         **shown,
         "measured": found,
         "score_name": "fd_pixels8",
-        "text": "fd_pixels8 {:.2f}, fd_patches5 {:.2f} after {:.0f} min on one CPU core ({} weights)".format(
+        "text": "fd_pixels8 {:.2f}, fd_patches5 {:.2f} after {:.0f} min on one shared CPU core ({} weights)".format(
             found["fd_pixels8"]["value"], found["fd_patches5"]["value"], last["seconds"] / 60, weights
         ),
     }
@@ -143,7 +143,7 @@ def main() -> None:
         "samples": SAMPLES,
         "seed": 1,
         "quantised": "uint8, rounded",
-        "device": "cpu, one core each, both at once",
+        "device": "cpu, at most one core each, both at once, other work beside",
         "processor": platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
         "torch": torch.__version__,

@@ -72,7 +72,7 @@ def test_a_snapshot_whose_content_changed_is_refused(tmp_path: Path, described: 
     with pytest.raises(UserError, match="damaged"):
         snapshot.load_snapshot(path)
     path.write_bytes(content[:100])
-    with pytest.raises(UserError, match="cannot be read.*; give a run's folder"):
+    with pytest.raises(UserError, match=r"cannot be read.*; give a run's folder"):
         snapshot.load_snapshot(path)
     path.write_bytes(content)
     snapshot.load_snapshot(path)
