@@ -92,7 +92,8 @@ def row(run: Path, name: str, model: Model, weights: str, real: dict[str, Tensor
         **shown,
         "measured": found,
         "score_name": "fd_pixels8",
-        "text": "fd_pixels8 {:.2f}, fd_patches5 {:.2f} after {:.0f} min on one shared CPU core ({} weights)".format(
+        "text": "fd_pixels8 {:.2f}, fd_patches5 {:.2f} after {:.0f} min on one shared CPU core "
+        "({} weights)".format(
             found["fd_pixels8"]["value"], found["fd_patches5"]["value"], last["seconds"] / 60, weights
         ),
     }
