@@ -107,7 +107,7 @@ def _note(name: str) -> str:
     record = rows[0]["evaluation"]["record"]
     torch = record.get("versions", {}).get("torch", "")
     return (
-        "\n\n95 % intervals in brackets. One CPU core a run, shared with others, so that minutes are upper "
+        "\n\n95 % intervals in brackets. One or two CPU cores a run, shared with others, so that minutes are upper "
         f"limits; torch {torch}, {rows[0]['date']}."
     )
 

@@ -133,7 +133,7 @@ def make_scores() -> dict[str, list[Row]]:
         null = "" if found[fd]["null"] is None else f", null {found[fd]['null']:.3g}"
         text = (
             f"quality {interval(found['quality'], '.0f')} of 100, {fd} {found[fd]['value']:.3g}{null} "
-            f"after {duration(row['seconds'])} on one CPU core"
+            f"after {duration(row['seconds'])} on a CPU"
         )
         score = {"name": "quality", "text": text, "source": "results/generators.json"}
         scores.setdefault(row["recipe"], []).append(score)

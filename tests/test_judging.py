@@ -30,7 +30,7 @@ def test_a_watched_run_keeps_the_best_weights(cli: Cli, tmp_path: Path) -> None:
 def test_a_plateau_ends_the_run_and_a_resumed_one_knows_it(cli: Cli, tmp_path: Path) -> None:
     run = tmp_path / "run"
     patient = ["--watch.metric", "precision", "--watch.patience", "1"]
-    frozen = ["--lr", "0"]  # nothing changes, so nothing gets better
+    frozen = ["--lr", "1e-30"]  # nothing changes, so nothing gets better
     command = ["train", "digits", "--out", run, "--images", "640", *TINY, *WATCH, *patient, *frozen, "--json"]
     done = cli(*command)
     assert done.status == 0, done.err

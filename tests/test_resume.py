@@ -267,7 +267,7 @@ def test_fields_that_change_no_number_may_change(digits_run: Path, cli: Cli) -> 
 def test_a_run_of_a_version_that_knew_fewer_fields_goes_on(digits_run: Path, cli: Cli) -> None:
     described = json.loads((digits_run / "recipe.json").read_text())
     del (
-        described["recipe"]["channels_last"],
+        described["recipe"]["precision"],
         described["recipe"]["networks"]["D"]["random_order"],
         described["init"],
     )
