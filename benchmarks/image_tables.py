@@ -107,8 +107,8 @@ def _note(name: str) -> str:
     record = rows[0]["evaluation"]["record"]
     torch = record.get("versions", {}).get("torch", "")
     return (
-        "\n\n95 % intervals in brackets. One or two CPU cores a run, shared with others, so that minutes are upper "
-        f"limits; torch {torch}, {rows[0]['date']}."
+        "\n\n95 % intervals in brackets. One or two CPU cores a run, shared with others, so that minutes are "
+        f"upper limits; torch {torch}, {rows[0]['date']}."
     )
 
 
