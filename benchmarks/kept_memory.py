@@ -11,10 +11,8 @@ import resource
 import statistics
 import subprocess
 import sys
-from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any
-from unittest.mock import patch
 
 import torch
 from tables import ROOT, results, table
@@ -28,14 +26,16 @@ def one(kept: bool, precision: str) -> dict[str, Any]:
     from visavis.bench.as_written import AsWritten
     from visavis.bench.modes import MODES, ours, real_images
     from visavis.bench.pair_step import own_steps, timed
+    from visavis.memory import keep_freed_memory
 
+    if kept:
+        keep_freed_memory()
     cpu, mode = torch.device("cpu"), MODES[precision]
     reals = real_images(128, cpu)
-    with nullcontext() if kept else patch("visavis.devices.keep_freed_memory"):
-        steps = own_steps(mode, ours(mode, 128, cpu, AsWritten(cpu)), reals)
-        steps(WARM)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        times = [timed(steps, 1, cpu) for _ in range(STEPS)]
+    steps = own_steps(mode, ours(mode, 128, cpu, AsWritten(cpu)), reals)
+    steps(WARM)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    times = [timed(steps, 1, cpu) for _ in range(STEPS)]
     used = resource.getrusage(resource.RUSAGE_SELF)
     return {
         "seconds": statistics.median(times),

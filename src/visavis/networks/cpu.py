@@ -157,8 +157,8 @@ def _gradients_by_products(
             rows = seen @ rows_of_w.t()
             to_x.append(rows.view(-1, r, r, width_in).permute(0, 3, 1, 2))
         if wants_w:
-            product = x_part.permute(0, 2, 3, 1).reshape(-1, width_in).t() @ seen
-            to_w = product if to_w is None else to_w + product
+            columns = x_part.permute(0, 2, 3, 1).reshape(-1, width_in).t() @ seen
+            to_w = columns if to_w is None else to_w + columns
     return (
         torch.cat(to_x) if to_x else None,
         None if to_w is None else to_w.view(width_in, 4, 4, width_out).permute(0, 3, 1, 2),
