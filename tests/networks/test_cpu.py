@@ -1,10 +1,13 @@
 """The arranged layers have the numbers, gradients and second gradients of torch's own."""
 
+from unittest.mock import Mock
+
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.testing import assert_close
 
+from visavis.networks import cpu
 from visavis.networks.cpu import CACHED, Doubling, Flatten, Halving, Linear, laid_out_like, product
 
 LAST = torch.channels_last
@@ -53,6 +56,24 @@ def test_doubling(width: int, memory: torch.memory_format, bf16: bool, tolerance
     for mine, theirs in zip(results(layer, x, g, bf16), results(plain, x, g), strict=True):
         assert mine.shape == theirs.shape
         assert (mine - theirs).norm() < tolerance * theirs.norm()
+
+
+@pytest.mark.parametrize("size", [2, 3, 4])
+def test_small_images_are_doubled_without_their_padding(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    layer = Doubling(12, 6).to(memory_format=LAST)
+    x, g = (
+        torch.randn(5, 12, size, size).contiguous(memory_format=LAST),
+        torch.randn(5, 6, 2 * size, 2 * size),
+    )
+    without_padding = Mock(side_effect=cpu._without_padding)
+    monkeypatch.setattr(cpu, "_without_padding", without_padding)
+    monkeypatch.setattr(cpu, "MUCH", 5 * size**2 * 12 * 6)
+    plain = twin(layer, nn.ConvTranspose2d(12, 6, 4, 2, 1))
+    for mine, theirs in zip(results(layer, x, g), results(plain, x, g), strict=True):
+        assert_close(mine, theirs, rtol=1e-5, atol=1e-5)
+    without_padding.assert_called_once()
+    assert layer(x).is_contiguous(memory_format=LAST)
 
 
 def test_gradients_are_summed_over_parts_of_the_batch() -> None:

@@ -3,10 +3,12 @@
 Measured with torch 2.13 on an AMD EPYC (Zen 5).  torch's fp32 matrix products go to MKL, which does not use
 AVX-512 there; oneDNN's are twice as fast.  oneDNN's bf16 gradient of a transposed convolution's weights
 takes twice as long as the same matrix product, and that of the bias many times as long as a sum; a transposed
-convolution to three channels takes three times as long as one product and sums of its taps.  An elementwise
-gradient that meets two memory layouts takes several times as long as one that meets one.
+convolution to three channels takes three times as long as one product and sums of its taps, and a large one
+of 4×4 images half as long again as products that leave out the padding.  An elementwise gradient that meets
+two memory layouts takes several times as long as one that meets one.
 """
 
+import itertools
 from typing import Any
 
 import torch
@@ -18,6 +20,10 @@ CACHED = 2**24
 
 FEW = 4
 """Output channels up to which oneDNN's transposed convolution is slower than one product and sums."""
+
+SMALL, MUCH = 4, 2**26
+"""Images up to this size, from this many multiply-adds a tap on: of a transposed convolution's taps there, a
+quarter meets the padding, which oneDNN multiplies too."""
 
 
 class Linear(nn.Linear):
@@ -90,6 +96,8 @@ class _Doubling(torch.autograd.Function):
         ctx.save_for_backward(x, w)
         if w.shape[1] <= FEW and x.dtype == torch.float32 and _last(x):
             return _few_channels(x, w, bias)
+        if _much_padding(x, w):
+            return _without_padding(x, w, bias)
         return conv_transpose2d(x, w, bias, 2, 1)
 
     @staticmethod
@@ -166,21 +174,50 @@ def _gradients_by_products(
 
 
 def _few_channels(x: Tensor, w: Tensor, bias: Tensor) -> Tensor:
-    """One matrix product gives every tap's part, ``[N·R·R, 16·D]``; sixteen small sums put them together."""
+    """One matrix product gives every tap's part, ``[N·R·R, 16·D]``; four sums put them together."""
     (n, width_in, r, _), width_out = x.shape, w.shape[1]
     rows = x.permute(0, 2, 3, 1).reshape(-1, width_in)
     taps_of_w = w.permute(2, 3, 1, 0).reshape(-1, width_in)  # [16·D, C]
-    parts = product(rows, taps_of_w)
-    taps = parts.view(n, r, r, 4, 4, width_out)
+    taps = product(rows, taps_of_w).view(n, r, r, 2, 2, 2, 2, width_out)  # of row 2i + p, column 2j + q
     y = bias.expand(n, r + 1, 2, r + 1, 2, width_out).contiguous()  # the image padded by 1
-    for i in range(4):
-        for j in range(4):
-            y[:, i // 2 : i // 2 + r, i % 2, j // 2 : j // 2 + r, j % 2] += taps[:, :, :, i, j]
+    for i in (0, 1):
+        for j in (0, 1):
+            y[:, i : i + r, :, j : j + r] += taps[:, :, :, i, :, j].transpose(2, 3)
     return (
         y.view(n, 2 * r + 2, 2 * r + 2, width_out)[:, 1:-1, 1:-1]
         .permute(0, 3, 1, 2)
         .contiguous(memory_format=torch.channels_last)
     )
+
+
+def _much_padding(x: Tensor, w: Tensor) -> bool:
+    """Whether the image is small, the work is not, and products are oneDNN's."""
+    if x.dtype != torch.float32 or max(x.shape[2:]) > SMALL or x.shape[2] != x.shape[3]:
+        return False
+    if not _last(x) or not _products_are_slow(x.device):
+        return False
+    return len(x) * x.shape[2] * x.shape[3] * w.shape[0] * w.shape[1] >= MUCH
+
+
+TAPS = (((1, 0), (3, -1)), ((2, 0), (0, 1)))
+"""For the even and the odd rows of the output, 2i and 2i + 1: the two rows of the kernel that reach them, and
+the row of the input that each takes, counted from i.  For columns likewise."""
+
+
+def _without_padding(x: Tensor, w: Tensor, bias: Tensor) -> Tensor:
+    """Every tap is a product of the pixels that it takes, of all images together, with one matrix of W."""
+    n, r, width_out = len(x), x.shape[2], w.shape[1]
+    pixels = x.permute(2, 3, 0, 1).contiguous()  # [R, R, N, C]
+    matrices = w.permute(2, 3, 0, 1).contiguous().transpose(2, 3)  # [4, 4, D, C]
+    y = bias.expand(2, 2, r, r, n, width_out).contiguous()  # even and odd rows, columns; then as pixels
+    for p, q in itertools.product((0, 1), (0, 1)):
+        for (k, down), (m, right) in itertools.product(TAPS[p], TAPS[q]):
+            taken = slice(max(0, right), min(r, r + right))
+            reached = slice(max(0, -right), min(r, r - right))
+            for i in range(max(0, -down), min(r, r - down)):
+                row = pixels[i + down, taken]
+                y[p, q, i, reached] += product(row.flatten(0, 1), matrices[k, m]).view(-1, n, width_out)
+    return y.permute(4, 2, 0, 3, 1, 5).reshape(n, 2 * r, 2 * r, width_out).permute(0, 3, 1, 2)
 
 
 def _windows(g: Tensor) -> Tensor:

@@ -168,6 +168,7 @@ def superres_cifar10() -> Recipe:
         batch_size=32,
         images=500_000,
         average=Average(halflife=10_000),
+        precision="bf16",
         channels_last=True,
         tick=6_400,
         snapshot_every=50_000,
