@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 
 from tables import ROOT, Row, results, table
 
@@ -107,8 +108,8 @@ def _note(name: str) -> str:
     record = rows[0]["evaluation"]["record"]
     torch = record.get("versions", {}).get("torch", "")
     return (
-        "\n\n95 % intervals in brackets. One or two CPU cores a run, shared with others, so that minutes are "
-        f"upper limits; torch {torch}, {rows[0]['date']}."
+        "\n\n95 % intervals in brackets. One CPU core a run, shared with others; minutes of training alone, at the "
+        f"run's median rate; torch {torch}, {rows[0]['date']}."
     )
 
 
@@ -153,12 +154,15 @@ def add(run: Path, evaluation: Path) -> None:
     found = json.loads(evaluation.read_text())
     recipe = json.loads((run / "recipe.json").read_text())["recipe"]
     rows = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
-    last = [row for row in rows if "event" not in row][-1]
+    ticks = [row for row in rows if "event" not in row]
+    trained, rate = found["record"]["trained_images"], median(tick["images_per_second"] for tick in ticks)
     task = "translations" if "l1" in found else "autoencoders" if "reconstruction" in found else "generators"
     row = {
         "recipe": recipe["name"],
-        "images": found["record"]["trained_images"],
-        "seconds": last["seconds"],
+        "images": trained,
+        "images_per_second": rate,
+        "seconds": round(trained / rate, 1),
+        "wall_seconds": ticks[-1]["seconds"],
         "date": datetime.now(UTC).date().isoformat(),
         "evaluation": found,
     }
