@@ -34,7 +34,7 @@ from PIL import Image
 from torch import nn
 
 import visavis
-from visavis.bench.pair_step import _cpu_model
+from visavis.bench.pair_step import cpu_model
 from visavis.core import Shape
 from visavis.data.decode import decode
 from visavis.generate import Model
@@ -218,7 +218,7 @@ def main() -> None:
         "pictures": f"{SIDE}x{SIDE} RGB PNGs of noise in four sizes, {size / 1000:.0f} kB each",
         "batch_size": BATCH,
         "png_level": COMPRESSION,
-        "cpu": _cpu_model(),
+        "cpu": cpu_model(),
         "cores": os.cpu_count(),
         "versions": {
             "visavis": visavis.__version__,
