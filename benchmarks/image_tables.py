@@ -108,8 +108,8 @@ def _note(name: str) -> str:
     record = rows[0]["evaluation"]["record"]
     torch = record.get("versions", {}).get("torch", "")
     return (
-        "\n\n95 % intervals in brackets. One CPU core a run, shared with others; minutes of training alone, at "
-        f"the run's median rate; torch {torch}, {rows[0]['date']}."
+        "\n\n95 % intervals in brackets. One CPU core a run, shared with others; minutes of training "
+        f"alone, at the run's median rate; torch {torch}, {rows[0]['date']}."
     )
 
 
