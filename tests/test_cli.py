@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from tiny import NETWORKS, TINY, Cli
 
+import visavis
 from visavis import arguments, recipes
 from visavis.arguments import Parser
 from visavis.cli import main
@@ -126,6 +127,7 @@ ANIMALS = [*TRAIN, "--metrics", "", "--images", "8", "--data", "animals"]
         (["interpolate", "RUN", "--seed", "-1"], ["--seed", "'-1'"]),
         (["interpolate", "RUN", "--traverse", "animals/cat/0.png", "--linear"], ["--traverse", "--linear"]),
         (["interpolate", "RUN", "--traverse", "animals/cat/0.png", "--seed", "0"], ["--traverse", "--seed"]),
+        (["interpolate", "RUN", "--latents", "1"], ["--latents", "--traverse"]),
         (
             ["interpolate", "RUN", "--between", "animals/cat/0.png", "animals/cat/1.png", "--seed", "1"],
             ["--between", "--seed"],
@@ -365,7 +367,14 @@ def test_walks_of_an_autoencoder(animals: Path, tmp_path: Path, cli: Cli) -> Non
     done = cli("interpolate", run, "--between", a, b, "--steps", 5, "--out", sheet, "--json")
     assert done.json == {"out": str(sheet), "rows": 1, "steps": 5}
     done = cli("interpolate", run, "--traverse", a, "--steps", 3, "--out", sheet, "--json")
-    assert done.json == {"out": str(sheet), "rows": 8, "steps": 3}
+    latents = visavis.load(run).telling_latents(a)
+    assert len(set(latents)) == 8
+    assert done.json == {"out": str(sheet), "rows": 8, "steps": 3, "latents": latents}
+    chosen = cli("interpolate", run, "--traverse", a, "--latents", "3,0", "--out", sheet, "--json")
+    assert chosen.json == {"out": str(sheet), "rows": 2, "steps": 8, "latents": [3, 0]}
+    for wrong, said in (("16", "0 to 15"), ("x", "x")):
+        refused = cli("interpolate", run, "--traverse", a, "--latents", wrong, "--out", sheet)
+        assert refused.status == 2 and said in refused.err
     refused = cli("interpolate", run, "--traverse", tmp_path / "no.png", "--out", sheet)
     assert refused.status == 2 and "no.png" in refused.err
     refused = cli("interpolate", run, "--traverse", a, "--rows", 2, "--out", sheet)

@@ -68,6 +68,7 @@ def make_parser() -> tuple[Parser, dict[str, Parser]]:
     way.add_argument(
         "--traverse", type=Path, metavar="PICTURE", help="move a picture's latents one by one (autoencoders)"
     )
+    walk.add_argument("--latents", type=_wholes, help="which to move, as in 3,12 (default: the most telling)")
     walk.add_argument("--steps", type=_positive, default=8)
     walk.add_argument("--label")
     walk.add_argument("--seed", type=_whole, help="of the random latents (default 0)")
@@ -176,6 +177,10 @@ def _whole(text: str) -> int:
     if number < 0:
         raise argparse.ArgumentTypeError(f"'{text}' is no whole number from 0 (allowed: 0, 1, 2, …)")
     return number
+
+
+def _wholes(text: str) -> list[int]:
+    return [_whole(part.strip()) for part in text.split(",")]
 
 
 def _positive(text: str) -> int:

@@ -104,6 +104,13 @@ def interpolate(
     return decode(model, (lerp if linear else slerp)(first, last, t), labels)
 
 
+def telling_latents(model: Model, picture: Tensor, count: int = DIMENSIONS) -> list[int]:
+    """The latents that say most about a picture, uint8 ``[H, W, C]``: KL to the prior, the largest first."""
+    kl = kl_to_standard(*posterior(model, picture[None]))[0]  # [z_dim]
+    latents: list[int] = kl.argsort(descending=True)[:count].tolist()
+    return latents
+
+
 def traverse(
     model: Model,
     picture: Tensor,
@@ -115,16 +122,15 @@ def traverse(
     """Rows of ``picture``'s reconstruction with one latent moved from -``span`` to ``span``.
 
     uint8 ``[H, W, C]`` -> ``[dimensions · steps, H, W, C]``, a row of ``steps`` for each of ``dimensions``,
-    or for the :data:`DIMENSIONS` latents that say most about this picture (KL to the prior, in which ±1 is a
-    deviation).  ``label: [1]``, a class index, for a conditional model.
+    or for the :func:`telling_latents`; ±1 is a deviation of the prior.  ``label: [1]``, a class index, for a
+    conditional model.
     Raises :class:`UserError` for a latent that does not exist; other errors as :func:`encode`.
     """
-    mean, log_variance = posterior(model, picture[None])
-    kl = kl_to_standard(mean, log_variance)[0]
-    chosen = list(dimensions) or kl.argsort(descending=True)[:DIMENSIONS].tolist()
+    mean, _ = posterior(model, picture[None])
+    chosen = list(dimensions) or telling_latents(model, picture)
     for dimension in chosen:
-        if not 0 <= dimension < len(kl):
-            raise UserError(f"latent {dimension} (allowed: 0 to {len(kl) - 1})")
+        if not 0 <= dimension < mean.shape[1]:
+            raise UserError(f"latent {dimension} (allowed: 0 to {mean.shape[1] - 1})")
     z = mean.repeat(len(chosen), steps, 1)  # [dimensions, steps, z_dim]
     for row, dimension in enumerate(chosen):
         z[row, :, dimension] = torch.linspace(-span, span, steps)

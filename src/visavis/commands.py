@@ -142,16 +142,20 @@ def interpolate(given: Namespace) -> None:
         raise UserError(f"--seed is for random latents, and {of_pictures} has a picture's; leave --seed out")
     if given.traverse and given.linear:
         raise UserError("--linear is for walks between two ends, and --traverse has none; leave --linear out")
+    if given.latents and not given.traverse:
+        raise UserError("--latents says what --traverse PICTURE moves; give --traverse too, or leave it out")
     model = load(given.run, _device(given))
     if given.between:
         a, b = given.between
         pixels = model.between(a, b, given.steps, given.label, given.linear)
     elif given.traverse:
-        pixels = model.traverse(given.traverse, given.steps, given.label)
+        latents = given.latents or model.telling_latents(given.traverse)
+        pixels = model.traverse(given.traverse, given.steps, given.label, latents)
     else:
         pixels = model.interpolate(given.rows, given.steps, given.label, given.seed or 0, given.linear)
     save_grid(given.out, pixels, columns=given.steps)
-    _print(given, {"out": str(given.out), "rows": len(pixels) // given.steps, "steps": given.steps})
+    found = {"out": str(given.out), "rows": len(pixels) // given.steps, "steps": given.steps}
+    _print(given, found | ({"latents": latents} if given.traverse else {}))
 
 
 def compare(given: Namespace) -> None:

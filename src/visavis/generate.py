@@ -181,17 +181,26 @@ class Model:
         labels = None if labels is None else labels.expand(steps)
         return np.asarray(interpolate(self, self._pixels(a), self._pixels(b), steps, linear, labels))
 
-    def traverse(self, picture: Picture, steps: int = 8, label: Label | None = None) -> Pixels:
+    def traverse(
+        self, picture: Picture, steps: int = 8, label: Label | None = None, latents: Sequence[int] = ()
+    ) -> Pixels:
         """An autoencoder's reconstruction with one latent moved a row, from -3 to 3 deviations of the prior.
 
-        The latents that say most about the picture; uint8 ``[rows · steps, H, W, C]``.
+        ``latents``, or those of :meth:`telling_latents`; uint8 ``[rows · steps, H, W, C]``.
         """
         from visavis.autoencode import encoder_of, traverse
 
         encoder_of(self)
         _check_steps(steps)
         labels = self.labels(0, 1, label)
-        return np.asarray(traverse(self, self._pixels(picture), steps=steps, label=labels))
+        return np.asarray(traverse(self, self._pixels(picture), latents, steps=steps, label=labels))
+
+    def telling_latents(self, picture: Picture) -> list[int]:
+        """The eight latents of an autoencoder that say most about a picture, the first the most."""
+        from visavis.autoencode import encoder_of, telling_latents
+
+        encoder_of(self)
+        return telling_latents(self, self._pixels(picture))
 
     def translate(self, image: Picture, direction: str = "a-to-b") -> Image.Image:
         """The picture that a translator makes of another; ``direction``: of a game that knows both."""
