@@ -80,14 +80,15 @@ def evaluate(
 ) -> dict[str, Any]:
     """Judge a run's images, or images; returns what ``visavis evaluate --json`` prints.
 
-    ``options`` are the fields of :class:`visavis.metrics.evaluate.Options`: ``features``, ``n``, ``classes``,
-    ``seed`` and so on.  ``gallery``: a folder for sheets of nearest and closest images; ``out``: a ``.json``
-    for the result.  Raises :class:`visavis.UserError` for a mistake that the user can mend.
+    ``options`` are the fields of :class:`visavis.metrics.judge.evaluate.Options`: ``features``, ``n``,
+    ``classes``, ``seed`` and so on.  ``gallery``: a folder for sheets of nearest and closest images;
+    ``out``: a ``.json`` for the result.  Raises :class:`visavis.UserError` for a mistake that the user can
+    mend.
     """
-    from visavis.metrics import against as comparing
-    from visavis.metrics import by_task
-    from visavis.metrics.evaluate import Options as How
-    from visavis.metrics.evaluate import evaluate as judge
+    from visavis.metrics.judge import against as comparing
+    from visavis.metrics.judge import by_task
+    from visavis.metrics.judge.evaluate import Options as How
+    from visavis.metrics.judge.evaluate import evaluate as judge
     from visavis.report.gallery import save_gallery
 
     if out is not None and Path(out).suffix.lower() != ".json":

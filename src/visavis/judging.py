@@ -36,8 +36,8 @@ class Task:
 def _generator_judge(session: Session) -> Judge:
     """Samples against the training images, seen by the features that fit their size."""
     from visavis.metrics.features import default_features, load_extractor
-    from visavis.metrics.judge import judge
-    from visavis.metrics.reference import open_real
+    from visavis.metrics.judge.quick import judge
+    from visavis.metrics.judge.reference import open_real
 
     data, n = session.recipe.data, session.recipe.watch.samples
     assert isinstance(data, DataConfig)
@@ -59,7 +59,7 @@ def _generator_metric(session: Session) -> str:
 
 def _pairs_judge(session: Session) -> Judge:
     """Translations of the held-out inputs against their targets."""
-    from visavis.metrics.translation import validate
+    from visavis.metrics.judge.translation import validate
 
     shown = session.shown
     assert isinstance(shown, PairSet)
@@ -74,7 +74,7 @@ def _pairs_metric(session: Session) -> str:
 
 def _autoencoder_judge(session: Session) -> Judge:
     """Reconstructions of held-out images."""
-    from visavis.metrics.reconstruction import validate_reconstruction
+    from visavis.metrics.judge.reconstruction import validate_reconstruction
 
     shown, n = session.shown, session.recipe.watch.samples
     assert isinstance(shown, ImageSet)

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from visavis.files import atomic, make_folder
 from visavis.metrics.collapse import Pairs
-from visavis.metrics.evaluate import Evaluation
+from visavis.metrics.judge.evaluate import Evaluation
+from visavis.metrics.judge.seen import Seen
 from visavis.metrics.neighbours import Neighbours, nearest
-from visavis.metrics.seen import Seen
 from visavis.report.grids import BACKGROUND, grid
 
 ROWS = 12

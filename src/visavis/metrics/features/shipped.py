@@ -1,0 +1,51 @@
+"""The two extractors that the project trained itself and ships: ``digitsr`` and ``cifar10r``."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from visavis.core import Shape
+from visavis.data.pixels import to_float
+from visavis.errors import UserError
+from visavis.metrics.features.extractor import Extractor, in_colour, resized, takes_pictures
+from visavis.networks.cifar_classifier import CIFAR10R, CIFAR10R_SHA256, CLASSES, load_cifar_classifier
+from visavis.networks.classifier import DIGITSR, DIGITSR_SHA256, load_digit_classifier
+
+
+def digitsr(weights: Path | None, resize: str | None, device: str) -> Extractor:
+    """Features of 8x8 digits, 64 a channel; three channels are read one by one."""
+    if resize not in (None, "none"):
+        raise UserError(f"resize rule '{resize}' for features 'digitsr' (allowed: none); leave it out")
+    network = load_digit_classifier(weights or DIGITSR).to(device)
+
+    def read(x: Tensor) -> tuple[Tensor, Tensor | None]:
+        n, channels, height, width = x.shape
+        vectors = network.features(to_float(x.reshape(n * channels, 1, height, width)))  # (n C, 64)
+        return vectors.view(n, -1), network.head(vectors) if channels == 1 else None
+
+    def takes(shape: Shape) -> str | None:
+        return None if shape.resolution == 8 and shape.channels in (1, 3) else "8x8x1, 8x8x3"
+
+    dims, classes = network.config.features, tuple(str(digit) for digit in range(10))
+    return Extractor("digitsr", DIGITSR_SHA256, dims, classes, "none", 512, read, takes, device)
+
+
+def cifar10r(weights: Path | None, resize: str | None, device: str) -> Extractor:
+    """Features of a classifier of CIFAR-10, from images of any size."""
+    rule = resize or "bicubic-pil"
+    network = load_cifar_classifier(weights or CIFAR10R).to(device)
+
+    def read(x: Tensor) -> tuple[Tensor, Tensor | None]:
+        images = resized(in_colour(x).float(), 32, rule) / 127.5 - 1
+        vectors = network.features(images.contiguous(memory_format=torch.channels_last))  # in half the time
+        return vectors, network.logits(vectors)
+
+    dims = network.config.widths[-1]
+    takes = takes_pictures if rule != "none" else _takes_32
+    return Extractor("cifar10r", CIFAR10R_SHA256, dims, CLASSES, rule, 64, read, takes, device)
+
+
+def _takes_32(shape: Shape) -> str | None:
+    fits = shape.resolution == 32 and shape.channels in (1, 3)
+    return None if fits else "32x32x1, 32x32x3 (or another size with a resize rule)"

@@ -1,0 +1,1 @@
+"""The judge: images against a reference, every figure with its interval and what it was made with."""
