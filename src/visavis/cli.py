@@ -66,7 +66,8 @@ def _explain(error: Exception) -> str | None:
     if isinstance(error, Diverged):
         return (
             f"training diverged: {error}; "
-            "lower the rate (--lr) or raise --objective.r1 and r2, and give another --out"
+            "lower the rate (--lr), or raise the penalties (--objective.r1, r2) of a game that has them; "
+            "and give another --out"
         )
     if parallel.launched() and re.search(r"gloo|nccl|peer|connection|timed? ?out", str(error), re.IGNORECASE):
         why = str(error).splitlines()[0][:120]

@@ -47,10 +47,14 @@ class Recipe(Config):
     metric_samples: PositiveInt = 26_000
     watch: Watch = Watch()
 
+    @property
+    def _trained(self) -> set[str]:
+        return {name for phase in self.objective.phases() for name in phase.trains}
+
     @model_validator(mode="after")
     def _head_fits_game(self) -> "Recipe":
         critic = self.networks.get("D")
-        if isinstance(critic, CriticConfig):
+        if isinstance(critic, CriticConfig) and "D" in self._trained:
             pairwise = isinstance(self.objective, Pairwise)
             if pairwise and critic.head == "single":
                 raise ValueError(
@@ -58,7 +62,10 @@ class Recipe(Config):
                     "or the ordinary game: --objective.kind gan"
                 )
             if not pairwise and critic.head != "single":
-                raise ValueError(f"the objective 'gan' takes --networks.D.head single, not '{critic.head}'")
+                raise ValueError(
+                    f"the objective '{self.objective.kind}' takes --networks.D.head single, "
+                    f"not '{critic.head}'"
+                )
             if isinstance(self.objective, Pairwise) and critic.head == "difference":
                 if tuple(self.objective.kinds) != ("unlike",):
                     raise ValueError(
@@ -73,7 +80,7 @@ class Recipe(Config):
 
     @model_validator(mode="after")
     def _all_that_is_trained_is_there(self) -> "Recipe":
-        for name in {name for phase in self.objective.phases() for name in phase.trains}:
+        for name in sorted(self._trained):
             for field, given in (("networks", self.networks), ("adam", self.adam)):
                 if name not in given:
                     raise ValueError(
