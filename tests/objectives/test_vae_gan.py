@@ -70,7 +70,19 @@ def test_d_compares_each_image_with_its_own_reconstruction() -> None:
     torch.manual_seed(4)
     bound, _ = VAE().phases()[0].loss(nets, batch, 0)
     assert_close(named["loss/VAE"], bound)
-    assert_close(total, bound + 0.25 * named["loss/G"])
+    assert_close(total, bound + named["weight/game"] * named["loss/G"])
+
+
+def test_the_game_pulls_as_hard_as_it_is_told() -> None:
+    nets, batch = make_nets(), make_batch()
+    made: list[torch.Tensor] = []
+    nets["G"].register_forward_hook(lambda net, given, y: made.append(y))
+    total, named = VAEGAN(adversarial=0.25).phases()[1].loss(nets, batch, 0)
+    (by_both,) = torch.autograd.grad(total, made[0], retain_graph=True)
+    (by_game,) = torch.autograd.grad(named["loss/G"], made[0], retain_graph=True)
+    (by_bound,) = torch.autograd.grad(named["loss/VAE"], made[0])
+    assert_close(named["weight/game"] * by_game.norm(), 0.25 * by_bound.norm())
+    assert_close(by_both, by_bound + named["weight/game"] * by_game)
 
 
 def test_a_similarity_head_plays_too() -> None:

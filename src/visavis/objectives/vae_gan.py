@@ -18,11 +18,16 @@ from visavis.objectives.adversarial import critic_of, generate, part_of
 from visavis.objectives.pairwise import Pairwise
 from visavis.objectives.vae import VAE, Posterior
 
+TINY = 1e-8
+"""Beside a gradient's length, where D does not see an image at all."""
+
 
 class VAEGAN(Pairwise):
     """The pair game of :class:`Pairwise` with reconstructions as fakes; E and G also minimise ``bound``.
 
-    ``adversarial`` is the weight of the game for E and G, beside the bound in nats a value.  ``features``:
+    ``adversarial``: how hard the game pulls at a reconstruction, as a share of how hard the bound does; the
+    ratio of the two gradients is taken anew each step (Esser et al. 2021, eq. 7, there of the last layer's
+    weights), since the bound's grows as reconstructions get better.  ``features``:
     weight of the reconstruction in the features of D's branch, a Gaussian as of pixels (Larsen et al. 2016,
     eq. 7; there it stands in place of the pixels and E sees nothing of the game).  ``samples``: the share of
     the fakes that G makes from the prior instead of from an image.
@@ -67,18 +72,25 @@ class VAEGAN(Pairwise):
             on_real = critic.head.embed(of_real, real.y)
         of_made = critic.branch(view(made))
         game = self.g_total(critic, on_real, critic.head.embed(of_made, real.y), images)
+        weight = value_at(self.adversarial, images) * pull(loss, made) / (pull(game, made) + TINY)
         if self.samples:
             sample = generate(nets, real)
             on_sample = critic.embed(view(sample.x), sample.y)
             other = self.g_total(critic, on_real, on_sample, images)
             game = (1 - self.samples) * game + self.samples * other
-        named = {"loss/G": game, "loss/VAE": loss, **scalars}
-        total = loss + value_at(self.adversarial, images) * game
+        named = {"loss/G": game, "loss/VAE": loss, "weight/game": weight, **scalars}
+        total = loss + weight * game
         if self.features != 0:
             unlike = feature_reconstruction(of_real, of_made)
             named["reconstruction/features"] = unlike
             total = total + value_at(self.features, images) * unlike
         return total, named
+
+
+def pull(loss: Tensor, made: Tensor) -> Tensor:
+    """The length of the gradient of a loss by images: scalar, without a gradient of its own."""
+    (gradient,) = torch.autograd.grad(loss, made, retain_graph=True)
+    return parallel.mean(gradient.float().square().sum()).sqrt()
 
 
 def feature_reconstruction(real: Tensor, made: Tensor) -> Tensor:

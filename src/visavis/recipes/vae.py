@@ -96,11 +96,9 @@ def vae_faces() -> Recipe:
 
 
 def vae_gan_digits() -> Recipe:
-    """The critic compares each digit with its reconstruction, or with a sample.
+    """As vae-digits, and a critic compares each digit with its reconstruction, or with a sample.
 
-    A fixed, coarse likelihood (mse at a small β) ties the reconstruction to the image and leaves it to the
-    critic how sharp it is; a learned variance shrinks as reconstructions get better, and the game counts
-    less.
+    The game pulls at a reconstruction as hard as the likelihood does.
     """
     images = 150_000
     adam = Adam(lr=Ramp(start=2e-3, end=1e-4, images=images), beta1=0.0, beta2=0.99)
@@ -116,7 +114,7 @@ def vae_gan_digits() -> Recipe:
                 ),
             },
             "objective": VAEGAN(
-                bound=VAE(likelihood="mse", beta=0.1),
+                bound=VAE(beta=2.0),
                 adversarial=1.0,
                 samples=0.5,
                 r1=0.1,
@@ -130,7 +128,7 @@ def vae_gan_digits() -> Recipe:
 
 
 def vae_gan_cifar10() -> Recipe:
-    """The same game on CIFAR-10; the critic's word counts once there is something to compare."""
+    """The same game on CIFAR-10: it pulls at each reconstruction a third as hard as the likelihood."""
     base, images = vae_cifar10(), 1_000_000
     adam = Adam(lr=Ramp(start=5e-4, end=5e-5, images=images), beta1=0.0, beta2=0.99)
     branch = ResidualBranch(widths=(64, 64, 32, 16), features=128, resample="box")
@@ -140,11 +138,11 @@ def vae_gan_cifar10() -> Recipe:
             "about": "as vae-cifar10, and a pair critic compares each image with its reconstruction",
             "networks": {**base.networks, "D": CriticConfig(branch=branch, head="difference")},
             "objective": VAEGAN(
-                bound=VAE(likelihood="mse", beta=0.02),
-                adversarial=Ramp(start=0.0, end=0.1, images=100_000, shape="linear"),
+                bound=VAE(beta=Ramp(start=0.0, end=1.0, images=100_000, shape="linear")),
+                adversarial=0.3,
                 samples=0.5,
-                r1=0.05,
-                r2=0.05,
+                r1=0.5,
+                r2=0.5,
                 penalty_every=8,
             ),
             "adam": {"E": adam, "G": adam, "D": adam},
