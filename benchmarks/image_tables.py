@@ -1,8 +1,8 @@
 """What trained recipes were judged to be worth, and the tables of it: see make_tables.py.
 
 results/generators.json, translations.json and autoencoders.json hold what ``visavis evaluate RUN --out
-RUN-eval.json`` wrote, with how long each run was trained; ``python benchmarks/image_tables.py RUN…`` adds or
-replaces rows.
+RUN-eval.json`` wrote, with how long each run was trained; ``python benchmarks/image_tables.py RUN…`` adds
+rows, or replaces those of runs of the same name.
 """
 
 import json
@@ -159,6 +159,7 @@ def add(run: Path, evaluation: Path) -> None:
     task = "translations" if "l1" in found else "autoencoders" if "reconstruction" in found else "generators"
     row = {
         "recipe": recipe["name"],
+        "run": run.name,
         "images": trained,
         "images_per_second": rate,
         "seconds": round(trained / rate, 1),
@@ -167,7 +168,7 @@ def add(run: Path, evaluation: Path) -> None:
         "evaluation": found,
     }
     old = results(task) or {"rows": []}
-    kept = [each for each in old["rows"] if each["recipe"] != row["recipe"]]
+    kept = [each for each in old["rows"] if each.get("run", each["recipe"]) != run.name]
     path = ROOT / "results" / f"{task}.json"
     path.write_text(json.dumps({"rows": [*kept, row]}, indent=2) + "\n")
 

@@ -129,8 +129,9 @@ def vae_gan_digits() -> Recipe:
 
 def vae_gan_cifar10() -> Recipe:
     """The same game on CIFAR-10: it pulls at each reconstruction a third as hard as the likelihood."""
-    base, images = vae_cifar10(), 1_000_000
-    adam = Adam(lr=Ramp(start=5e-4, end=5e-5, images=images), beta1=0.0, beta2=0.99)
+    base, images = vae_cifar10(), 600_000
+    adam = Adam(lr=Ramp(start=1e-3, end=1e-5, images=images), beta1=0.9, beta2=0.999)
+    adam_d = Adam(lr=Ramp(start=2e-4, end=2e-5, images=images), beta1=0.0, beta2=0.99)
     branch = ResidualBranch(widths=(64, 64, 32, 16), features=128, resample="box")
     return base.model_copy(
         update={
@@ -145,7 +146,7 @@ def vae_gan_cifar10() -> Recipe:
                 r2=0.5,
                 penalty_every=8,
             ),
-            "adam": {"E": adam, "G": adam, "D": adam},
+            "adam": {"E": adam, "G": adam, "D": adam_d},
             "images": images,
             "snapshot_every": 100_000,
         }
