@@ -27,10 +27,10 @@ class VAEGAN(Pairwise):
 
     ``adversarial``: how hard the game pulls at a reconstruction, as a share of how hard the bound does; the
     ratio of the two gradients is taken anew each step (Esser et al. 2021, eq. 7, there of the last layer's
-    weights), since the bound's grows as reconstructions get better.  ``features``:
-    weight of the reconstruction in the features of D's branch, a Gaussian as of pixels (Larsen et al. 2016,
-    eq. 7; there it stands in place of the pixels and E sees nothing of the game).  ``samples``: the share of
-    the fakes that G makes from the prior instead of from an image.
+    weights), since the bound's grows as reconstructions get better.  ``features``: weight of the
+    reconstruction in the features of D's branch, a Gaussian as of pixels (Larsen et al. 2016, eq. 7; there it
+    stands in place of the pixels and E sees nothing of the game).  ``samples``: the share of the fakes that G
+    makes from the prior instead of from an image.
     """
 
     kind: Literal["vae-gan"] = "vae-gan"  # type: ignore[assignment]  # the kind says which of the two it is
