@@ -43,6 +43,8 @@ def test_product() -> None:
     x, w = torch.randn(7, 5), torch.randn(3, 5)
     assert_close(product(x, w), x @ w.t())
     assert_close(product(x.double(), w.double()), x.double() @ w.double().t())
+    parts = x[:, ::2], w[:, 2:]
+    assert_close(product(*parts), parts[0] @ parts[1].t())
 
 
 @pytest.mark.parametrize("memory", [LAST, torch.contiguous_format])
