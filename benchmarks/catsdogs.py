@@ -27,12 +27,12 @@ import visavis
 from visavis.data import DataConfig, load_images
 from visavis.data.pixels import to_float
 from visavis.files import JsonLines
-from visavis.generate import Model
 from visavis.metrics.frechet import frechet_distance, frechet_interval
-from visavis.recipe import validated
+from visavis.models.generate import Model
+from visavis.models.snapshot import find_snapshot, load_checkpoint, load_snapshot
+from visavis.recipes.recipe import validated
 from visavis.report.curves import plot_comparison
 from visavis.report.grids import save_grid
-from visavis.snapshot import find_snapshot, load_checkpoint, load_snapshot
 
 ROOT = Path(__file__).parents[1]
 AS_WRITTEN, OURS = "siamese-catsdogs-as-written", "siamese-catsdogs"

@@ -19,10 +19,10 @@ from torch import Tensor
 
 import visavis
 from visavis.data import DataConfig
+from visavis.judge.copies import CHANCE
+from visavis.judge.reference import Real, open_real
+from visavis.judge.seen import Seen, see
 from visavis.metrics.features import Extractor, load_extractor
-from visavis.metrics.judge.copies import CHANCE
-from visavis.metrics.judge.reference import Real, open_real
-from visavis.metrics.judge.seen import Seen, see
 from visavis.metrics.memorisation import mann_whitney_z, near_copies_of
 from visavis.metrics.neighbours import nearest
 

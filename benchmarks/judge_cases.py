@@ -19,7 +19,7 @@ import torch
 
 import visavis
 from visavis.data.digits import digits
-from visavis.metrics.judge.evaluate import Options, evaluate
+from visavis.judge.evaluate import Options, evaluate
 from visavis.report.grids import save_grid
 
 ROOT = Path(__file__).parents[1]

@@ -26,7 +26,7 @@ def one(kept: bool, precision: str) -> dict[str, Any]:
     from visavis.bench.as_written import AsWritten
     from visavis.bench.modes import MODES, ours, real_images
     from visavis.bench.pair_step import own_steps, timed
-    from visavis.memory import keep_freed_memory
+    from visavis.training.memory import keep_freed_memory
 
     if kept:
         keep_freed_memory()

@@ -14,7 +14,7 @@ from PIL import Image
 
 import visavis
 from visavis.data.pairs.load import load_pairs
-from visavis.recipe import validated
+from visavis.recipes.recipe import validated
 from visavis.report.grids import save_grid
 
 ROWS, COLUMNS = 6, 4

@@ -18,7 +18,7 @@ from torch.nn.functional import conv2d, pad
 import visavis
 from visavis.data.digits import digits
 from visavis.data.pixels import to_float, to_uint8
-from visavis.metrics.quality import Labelled, measured_quality
+from visavis.judge.quality import Labelled, measured_quality
 from visavis.networks.classifier import DIGITSR_SHA256, load_digit_classifier
 
 ROOT = Path(__file__).parents[1]

@@ -2,9 +2,9 @@
 
 ``OMP_NUM_THREADS=1 python benchmarks/translate.py --images 1000`` sends as many pictures of 256×256 through
 pix2pix's U-Net, block by block in turn with a plain loop (read a batch, run it, write it) and with the
-pipeline of ``visavis.translate.folder``.  Both use the same functions, files, batch size and network, in one
-process, so the blocks differ in nothing but what runs side by side.  Writes results/translate.json, where
-rows of networks that were not measured this time stay.
+pipeline of ``visavis.models.translate.folder``.  Both use the same functions, files, batch size and network,
+in one process, so the blocks differ in nothing but what runs side by side.  Writes results/translate.json,
+where rows of networks that were not measured this time stay.
 
 ``hidden`` is (plain - pipeline) / (reading and writing in the plain loop), in seconds per image by the clock:
 below 1 where the pipeline waits for files, and where threads that decode and encode slow the network down.
@@ -37,12 +37,12 @@ import visavis
 from visavis.bench.pair_step import cpu_model
 from visavis.core import Shape
 from visavis.data.decode import decode
-from visavis.generate import Model
 from visavis.metrics.bootstrap import percentiles, resampled
+from visavis.models.generate import Model
+from visavis.models.snapshot import Description
+from visavis.models.translate import BATCH, Translator, folder
+from visavis.models.translate.folder import COMPRESSION, Job, plan, translate_files, write_png
 from visavis.networks import UNet
-from visavis.snapshot import Description
-from visavis.translate import BATCH, Translator, folder
-from visavis.translate.folder import COMPRESSION, Job, plan, translate_files, write_png
 
 RESULTS = Path(__file__).parents[1] / "results" / "translate.json"
 SIDE = 256

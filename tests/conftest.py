@@ -2,11 +2,15 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from tiny import TINY, Cli, Outcome
+from torch import Tensor
+
+Normal = Callable[..., Tensor]
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when datasets is first imported
 os.environ["OMP_NUM_THREADS"] = (
@@ -25,7 +29,7 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
     """Run a command in this process."""
 
     def run(*arguments: object) -> Outcome:
-        from visavis.cli import main
+        from visavis.cli.main import main
 
         capsys.readouterr()
         with pytest.raises(SystemExit) as left:
@@ -37,7 +41,7 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
 
 @pytest.fixture(scope="session")
 def _digits_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from visavis.cli import main
+    from visavis.cli.main import main
 
     folder = tmp_path_factory.mktemp("runs") / "digits"
     with pytest.raises(SystemExit) as left:
@@ -50,3 +54,13 @@ def _digits_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def digits_run(_digits_run: Path, tmp_path: Path) -> Path:
     """A copy of a conditional run on digits that ended at 64 images."""
     return Path(shutil.copytree(_digits_run, tmp_path / "digits-run"))
+
+
+@pytest.fixture(scope="session")
+def normal() -> Normal:
+    """``normal(n, d, seed)``: standard normals, float64 [n, d]."""
+
+    def draw(n: int, d: int, seed: int = 0) -> Tensor:
+        return torch.randn(n, d, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+    return draw

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from visavis.api import evaluate as evaluate
     from visavis.api import train as train
     from visavis.errors import UserError as UserError
-    from visavis.generate import Model as Model
-    from visavis.generate import load as load
+    from visavis.models.generate import Model as Model
+    from visavis.models.generate import load as load
 
 _WHERE = {
-    "load": "generate",
-    "Model": "generate",
+    "load": "models.generate",
+    "Model": "models.generate",
     "train": "api",
     "evaluate": "api",
     "UserError": "errors",

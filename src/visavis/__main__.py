@@ -3,7 +3,7 @@
 import os
 import sys
 
-from visavis.cli import main
+from visavis.cli.main import main
 
 
 def run() -> None:

@@ -7,12 +7,12 @@ from typing import Any
 from pydantic import BaseModel
 
 from visavis import recipes
-from visavis.devices import pick_device
 from visavis.errors import UserError, unknown
 from visavis.files import to_json, write_json
-from visavis.recipe import Recipe, override
-from visavis.run import run
-from visavis.session import Options
+from visavis.recipes.recipe import Recipe, override
+from visavis.runs.run import run
+from visavis.runs.session import Options
+from visavis.training.devices import pick_device
 
 
 def prepare(name: str | None, changes: Mapping[str, str], lr: str | None = None) -> Recipe:
@@ -80,15 +80,15 @@ def evaluate(
 ) -> dict[str, Any]:
     """Judge a run's images, or images; returns what ``visavis evaluate --json`` prints.
 
-    ``options`` are the fields of :class:`visavis.metrics.judge.evaluate.Options`: ``features``, ``n``,
+    ``options`` are the fields of :class:`visavis.judge.evaluate.Options`: ``features``, ``n``,
     ``classes``, ``seed`` and so on.  ``gallery``: a folder for sheets of nearest and closest images;
     ``out``: a ``.json`` for the result.  Raises :class:`visavis.UserError` for a mistake that the user can
     mend.
     """
-    from visavis.metrics.judge import against as comparing
-    from visavis.metrics.judge import by_task
-    from visavis.metrics.judge.evaluate import Options as How
-    from visavis.metrics.judge.evaluate import evaluate as judge
+    from visavis.judge import against as comparing
+    from visavis.judge import by_task
+    from visavis.judge.evaluate import Options as How
+    from visavis.judge.evaluate import evaluate as judge
     from visavis.report.gallery import save_gallery
 
     if out is not None and Path(out).suffix.lower() != ".json":

@@ -4,9 +4,9 @@ from pydantic import ValidationError
 from torch import Tensor
 from torch.testing import assert_close
 
-from visavis import parallel
 from visavis.core import Ramp
 from visavis.data.augment import POLICIES, Augment, Draws, augment, color, cutout, draw, move
+from visavis.training import parallel
 
 NOTHING = Draws(None, None, None, None)
 

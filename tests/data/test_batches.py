@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from visavis import parallel
 from visavis.core import Images
 from visavis.data import DataConfig, ImageSet, load_images, make_batches
 from visavis.errors import UserError
+from visavis.training import parallel
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ import torch
 from small_translation import N, assert_trains_only_its_own, make_cycle_nets, make_pairs
 from torch.testing import assert_close
 
-from visavis.loop import Adam, Schedule, State, train
 from visavis.losses.adversarial import ADVERSARIAL_LOSSES
 from visavis.networks import PatchGAN, ResnetTranslator, SuperResolver
 from visavis.objectives import CycleGAN
+from visavis.training.loop import Adam, Schedule, State, train
 
 
 def with_pools(game: CycleGAN) -> dict[str, torch.nn.Module]:

@@ -8,14 +8,14 @@ from small_game import make_batch, make_nets
 from torch import nn
 from torch.testing import assert_close
 
-from visavis import parallel
 from visavis.core import Images, Phase, Ramp, Shape
 from visavis.data.augment import Augment
-from visavis.loop import Adam, Schedule, State, update
 from visavis.losses.pairwise import PAIR_LOSSES, bce
 from visavis.networks import CriticConfig, SiameseBranch, SiameseGenerator
 from visavis.objectives import Pairwise
 from visavis.objectives.adversarial import generate, part_of
+from visavis.training import parallel
+from visavis.training.loop import Adam, Schedule, State, update
 
 ADAM = {"G": Adam(lr=1e-3), "D": Adam(lr=1e-3)}
 KINDS = [("like", "unlike"), ("like", "unlike", "fakes")]

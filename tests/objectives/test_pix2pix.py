@@ -8,11 +8,11 @@ from torch.testing import assert_close
 
 from visavis.core import Pairs, Ramp
 from visavis.data.augment import Augment
-from visavis.loop import Adam, Schedule, State, train
 from visavis.losses.adversarial import ADVERSARIAL_LOSSES
 from visavis.networks import CriticConfig, PatchGAN, ResidualBranch, SuperResolver, UNet
 from visavis.objectives import PairwisePix2Pix, Pix2Pix
 from visavis.objectives.translation import Distance
+from visavis.training.loop import Adam, Schedule, State, train
 
 GAMES = [
     *(Pix2Pix(loss=loss) for loss in ADVERSARIAL_LOSSES),

@@ -7,11 +7,11 @@ from small_translation import assert_trains_only_its_own, make_nets, make_pairs
 from torch.testing import assert_close
 
 from visavis.core import Pairs, Shape
-from visavis.loop import Adam, Schedule, State, train
 from visavis.networks import SuperResolver, UNet
 from visavis.networks.perceptual import load_feature_maps
 from visavis.objectives import Regression
 from visavis.objectives.translation import Distance
+from visavis.training.loop import Adam, Schedule, State, train
 
 
 def test_the_loss_is_the_l1_distance() -> None:

@@ -7,14 +7,14 @@ import torch
 from small_autoencoder import N, make_batch, make_nets
 from torch.testing import assert_close
 
-from visavis import parallel
 from visavis.core import Ramp
 from visavis.data import DataConfig, load_images, make_batches
-from visavis.loop import Adam, Schedule, State, train
 from visavis.losses.latent import kl_to_standard
 from visavis.losses.reconstruction import bce, squared_error
 from visavis.metrics import image
 from visavis.objectives import VAE
+from visavis.training import parallel
+from visavis.training.loop import Adam, Schedule, State, train
 
 VALUES = 64
 

@@ -6,10 +6,10 @@ from small_autoencoder import N, make_batch, make_nets
 from torch.nn.functional import softplus
 from torch.testing import assert_close
 
-from visavis import parallel
 from visavis.losses.pairwise import bce
 from visavis.objectives import VAE, VAEGAN
 from visavis.objectives.vae_gan import feature_reconstruction
+from visavis.training import parallel
 
 
 def gradients(nets, phase, batch) -> dict[str, list[torch.Tensor | None]]:

@@ -8,11 +8,10 @@ import torch
 from visavis.core import Shape
 from visavis.data import PairsConfig, load
 from visavis.errors import UserError
-from visavis.networks import PatchGAN, UNet, parameters
+from visavis.networks import PatchGAN, UNet, build, parameters
 from visavis.objectives import PairwisePix2Pix, Pix2Pix
-from visavis.recipe import Recipe, override
 from visavis.recipes import RECIPES, get
-from visavis.snapshot import build
+from visavis.recipes.recipe import Recipe, override
 
 TRANSLATING = [name for name, make in RECIPES.items() if make().task == "translate"]
 

@@ -7,7 +7,7 @@ from PIL import Image
 
 from visavis.data.digits import digits
 from visavis.errors import UserError
-from visavis.metrics.judge.evaluate import Options, evaluate
+from visavis.judge.evaluate import Options, evaluate
 from visavis.report.gallery import NEIGHBOURS, ROWS, TITLE, save_gallery, sheet
 
 

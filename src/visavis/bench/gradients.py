@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from visavis.bench.as_written import AsWritten
 from visavis.bench.modes import Mode, copy_weights, ours, own_recipe, real_images
 from visavis.core import Images
-from visavis.loop import update
 from visavis.networks.layers import Dropout
+from visavis.training.loop import update
 
 
 def gradient_errors(

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from visavis.bench.as_written import AsWritten
-from visavis.build import build_networks
 from visavis.core import Shape
-from visavis.loop import Precision, State
 from visavis.networks import PairCritic
-from visavis.recipe import Recipe
 from visavis.recipes import get
+from visavis.recipes.recipe import Recipe
+from visavis.runs.build import build_networks
+from visavis.training.loop import Precision, State
 
 RECIPE = "siamese-catsdogs-as-written"
 SHAPE = Shape(3, 32)

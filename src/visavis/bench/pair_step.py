@@ -22,7 +22,7 @@ from visavis.bench.gradients import gradient_errors
 from visavis.bench.modes import MODES, Mode, ours, own_recipe, real_images
 from visavis.bench.peak import peaks
 from visavis.core import Images
-from visavis.loop import Precision, State, autocast, train
+from visavis.training.loop import Precision, State, autocast, train
 
 LEAST_ROUNDS = 3
 TURN = 0.2
@@ -122,7 +122,7 @@ def plain_steps(written: AsWritten, reals: Tensor, precision: Precision = "fp32"
 
 
 def own_steps(mode: Mode, state: State, reals: Tensor) -> Steps:
-    """The project's loop, :func:`visavis.loop.train`, with everything that it does in a step."""
+    """The project's loop, :func:`visavis.training.loop.train`, with everything that it does in a step."""
     layout = torch.channels_last if mode.channels_last else torch.contiguous_format
     batch = Images(reals.contiguous(memory_format=layout))
     size = len(reals) // 2

@@ -13,9 +13,10 @@ import torch
 from pydantic import model_validator
 from torch import Tensor
 
-from visavis import errors, parallel
+from visavis import errors
 from visavis.core import Config, Names, Value, value_at
 from visavis.errors import UserError
+from visavis.training import parallel
 
 POLICIES = ("flip", "translation", "cutout", "color")
 

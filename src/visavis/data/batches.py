@@ -16,13 +16,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from visavis import parallel
 from visavis.core import Images
 from visavis.data import draws
 from visavis.data.encoded import workers
 from visavis.data.imageset import ImageSet
 from visavis.data.pixels import to_float
 from visavis.errors import UserError
+from visavis.training import parallel
 
 Batches = Callable[[int], Images]
 """step -> that step's real images of this process."""

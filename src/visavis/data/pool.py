@@ -6,7 +6,7 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from visavis import parallel
+from visavis.training import parallel
 
 
 class ImagePool(nn.Module):

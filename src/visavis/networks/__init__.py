@@ -3,9 +3,10 @@
 A configuration builds its network from an image shape and a number of classes (0: unconditional).
 """
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, TypeAdapter, model_validator
 from torch import nn
 
 from visavis.core import Config, IntTuple, Shape
@@ -37,6 +38,7 @@ __all__ = [
     "SiameseGenerator",
     "SuperResolver",
     "UNet",
+    "build",
     "parameters",
 ]
 
@@ -89,6 +91,23 @@ NetworkConfig = Annotated[
     | CriticConfig,
     Field(discriminator="kind"),
 ]
+
+
+def build(networks: Mapping[str, Any], shape: Shape, classes: int) -> dict[str, nn.Module]:
+    """Networks from their configurations (or from the JSON of these).
+
+    Raises :class:`UserError` for a configuration that cannot be built, such as one with a width below 0.
+    """
+    adapter: TypeAdapter[Any] = TypeAdapter(NetworkConfig)
+    built = {}
+    for name, config in networks.items():
+        try:
+            built[name] = adapter.validate_python(config).build(shape, classes)
+        except (ValueError, RuntimeError) as error:  # pydantic's and torch's complaints
+            if isinstance(error, UserError):
+                raise
+            raise UserError(f"cannot build network {name}: {error}; mend --networks.{name}") from error
+    return built
 
 
 def parameters(network: nn.Module) -> int:

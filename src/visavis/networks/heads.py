@@ -11,10 +11,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from visavis import parallel
 from visavis.errors import UserError
 from visavis.networks.cpu import product
 from visavis.networks.layers import Dropout
+from visavis.training import parallel
 
 
 class Head(nn.Module):

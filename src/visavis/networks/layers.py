@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
-from visavis import parallel
+from visavis.training import parallel
 
 
 class BatchNorm2d(nn.BatchNorm2d):

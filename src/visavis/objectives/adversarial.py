@@ -9,11 +9,11 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from visavis import parallel
 from visavis.core import Batch, Config, Every, Images, Nets, Phase, Scalars, Value, value_at
 from visavis.data.augment import Augment, augment, draw
 from visavis.losses.penalties import squared_gradients
 from visavis.networks.critic import PairCritic
+from visavis.training import parallel
 
 
 def critic_of(nets: Nets) -> PairCritic:

@@ -6,8 +6,8 @@ import torch
 from pydantic import AfterValidator
 from torch import Tensor
 
-from visavis import parallel
 from visavis.networks.critic import PairCritic
+from visavis.training import parallel
 
 FORMS = "elementwise, roll-k (k a whole number, as in roll-4), all"
 

@@ -13,13 +13,13 @@ import torch
 from pydantic import model_validator
 from torch import Tensor
 
-from visavis import parallel
 from visavis.core import Batch, Images, Names, Nets, Phase, Scalars, Value, value_at
 from visavis.errors import unknown
 from visavis.losses.pairwise import PAIR_LOSSES, PairLoss, bce
 from visavis.networks.critic import PairCritic
 from visavis.objectives.adversarial import Adversarial, critic_of, generate, part_of, watched
 from visavis.objectives.pairing import Pairing, pair_scores
+from visavis.training import parallel
 
 KINDS = ("like", "unlike", "fakes")
 

@@ -7,11 +7,11 @@ import torch
 from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 
-from visavis import parallel
 from visavis.core import Batch, Config, Images, Nets, Phase, Scalars, Value, value_at
 from visavis.losses.latent import kl_to_standard, with_free_bits
 from visavis.losses.reconstruction import bce, gaussian, optimal_variance, psnr, squared_error, ssim
 from visavis.objectives.adversarial import part_of
+from visavis.training import parallel
 
 ACTIVE = 0.01
 """The variance of a latent's mean over images above which it is in use (Burda et al. 2016, sec. 5.2)."""

@@ -11,12 +11,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from visavis import parallel
 from visavis.core import Batch, Images, Nets, Phase, Scalars, Value, value_at
 from visavis.losses.reconstruction import gaussian, optimal_variance
 from visavis.objectives.adversarial import critic_of, generate, part_of
 from visavis.objectives.pairwise import Pairwise
 from visavis.objectives.vae import VAE, Posterior
+from visavis.training import parallel
 
 TINY = 1e-8
 """Beside a gradient's length, where D does not see an image at all."""

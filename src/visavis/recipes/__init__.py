@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from visavis.errors import unknown
-from visavis.recipe import Recipe
 from visavis.recipes import digits, siamese, translation, vae
+from visavis.recipes.recipe import Recipe
 
 DEFAULT = "stacked-digits"
 

@@ -2,10 +2,10 @@
 
 from visavis.core import Ramp
 from visavis.data import DataConfig
-from visavis.loop import Adam, Average
 from visavis.networks import CriticConfig, ResidualBranch, ResidualGenerator
 from visavis.objectives import Pairwise
-from visavis.recipe import Recipe
+from visavis.recipes.recipe import Recipe
+from visavis.training.loop import Adam, Average
 
 
 def stacked_digits() -> Recipe:

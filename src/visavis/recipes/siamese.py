@@ -2,7 +2,6 @@
 
 from visavis.core import Ramp
 from visavis.data import DataConfig
-from visavis.loop import Adam, Average
 from visavis.networks import (
     CriticConfig,
     ResidualBranch,
@@ -11,7 +10,8 @@ from visavis.networks import (
     SiameseGenerator,
 )
 from visavis.objectives import Pairwise
-from visavis.recipe import Recipe
+from visavis.recipes.recipe import Recipe
+from visavis.training.loop import Adam, Average
 
 CATS_AND_DOGS = DataConfig(source="uoft-cs/cifar10", classes=("cat", "dog"), resolution=32)
 

@@ -7,10 +7,9 @@ from typing import Any
 import torch
 
 from visavis.core import Shape
-from visavis.networks import parameters
-from visavis.recipe import Recipe
+from visavis.networks import build, parameters
 from visavis.recipes import RECIPES
-from visavis.snapshot import build
+from visavis.recipes.recipe import Recipe
 
 EMBEDDED = {"digits": Shape(1, 8), "stacked-digits": Shape(3, 8)}
 

@@ -6,11 +6,11 @@ The faces and facades are sets that a user brings: ``--data FOLDER`` says where 
 from visavis.core import Ramp
 from visavis.data import PairsConfig
 from visavis.data.filters import Invert, Shrink
-from visavis.loop import Adam, Average
 from visavis.networks import PatchGAN, ResnetTranslator, SuperResolver, UNet
 from visavis.objectives import CycleGAN, PairwisePix2Pix, Pix2Pix, Regression
-from visavis.recipe import Recipe
-from visavis.watch import Watch
+from visavis.recipes.recipe import Recipe
+from visavis.recipes.watch import Watch
+from visavis.training.loop import Adam, Average
 
 SKETCHES = 138
 """Training pairs of the CUHK student sketches in the split that the recipes are for: an epoch."""

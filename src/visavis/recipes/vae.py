@@ -2,7 +2,6 @@
 
 from visavis.core import Ramp
 from visavis.data import DataConfig
-from visavis.loop import Adam, Average
 from visavis.networks import (
     ConvDecoder,
     ConvEncoder,
@@ -12,7 +11,8 @@ from visavis.networks import (
     ResidualEncoder,
 )
 from visavis.objectives import VAE, VAEGAN
-from visavis.recipe import Recipe
+from visavis.recipes.recipe import Recipe
+from visavis.training.loop import Adam, Average
 
 
 def vae_digits() -> Recipe:

@@ -12,9 +12,9 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from visavis.files import atomic, make_folder
+from visavis.judge.evaluate import Evaluation
+from visavis.judge.seen import Seen
 from visavis.metrics.collapse import Pairs
-from visavis.metrics.judge.evaluate import Evaluation
-from visavis.metrics.judge.seen import Seen
 from visavis.metrics.neighbours import Neighbours, nearest
 from visavis.report.grids import BACKGROUND, grid
 

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from visavis import parallel
 from visavis.core import Pairs
 from visavis.data.pairs.batches import make_pair_batches
 from visavis.data.pairs.set import PairSet
 from visavis.data.pixels import to_uint8
 from visavis.errors import UserError
+from visavis.training import parallel
 
 
 def numbered(n: int, side: int, channel: int, scale: int = 1) -> np.ndarray:

@@ -6,13 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from visavis import parallel
 from visavis.core import Pairs, mix
 from visavis.data import draws
 from visavis.data.batches import Plan
 from visavis.data.pairs.set import PairSet, UInt8
 from visavis.data.pixels import to_float
 from visavis.errors import UserError
+from visavis.training import parallel
 
 PairBatches = Callable[[int], Pairs]
 """step -> that step's pairs of this process."""

@@ -1,0 +1,1 @@
+"""The command line: main, arguments, commands.  Nothing but the entry points imports it."""

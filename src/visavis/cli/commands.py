@@ -1,0 +1,251 @@
+"""What each command does with its arguments.  A command imports what it needs when it runs."""
+
+import os
+import re
+import sys
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from visavis.errors import UserError, unknown
+from visavis.files import to_json
+
+FIELDS = "any field of the recipe can be set, as in --networks.D.head concat or --objective.r1 0.5"
+
+
+def leads() -> bool:
+    """Whether this process prints results: before the group is joined, while it lasts, and after."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _check_fields(fields: Mapping[str, str | None], train: Sequence[str]) -> dict[str, str]:
+    """The fields, none a misspelt option or without value; the recipe checks what is below its fields."""
+    from visavis.recipes.recipe import Recipe
+
+    for path in fields:
+        if path.split(".")[0] not in Recipe.model_fields:
+            fields_too = (f"--{name.replace('_', '-')}" for name in Recipe.model_fields)
+            given = f"--{path.replace('_', '-')}"
+            raise unknown("option or field", given, dict.fromkeys([*train, *fields_too]))
+    for path, value in fields.items():
+        if value is None:
+            raise UserError(f"'--{path}' needs a value; {FIELDS}")
+    return {path: value for path, value in fields.items() if value is not None}
+
+
+def recipes(given: Namespace) -> None:
+    """Every recipe: its data, size, measured scores."""
+    from visavis.recipes.table import describe_all
+
+    rows = describe_all()
+    if given.json:
+        print(to_json(rows, indent=2))
+        return
+    for row in rows:
+        sizes = ", ".join(f"{name} {count:,}" for name, count in row["parameters"].items())
+        print(f"{row['name']}\n    {row['about']}")
+        print(f"    data {row['data']}, {row['resolution']} px; parameters {sizes}")
+        for score in row["scores"]:
+            print(f"    measured: {score['text']}")
+
+
+def train(given: Namespace) -> None:
+    """Train a recipe, or go on where it stopped."""
+    from visavis.api import prepare
+    from visavis.runs.run import run
+    from visavis.runs.session import Options
+
+    fields = _check_fields(given.changes, given.options)
+    shortcuts = {
+        "data.source": given.data,
+        "data.classes": given.classes,
+        "data.resolution": given.resolution,
+        "batch_size": given.batch_size,
+        "seed": given.seed,
+        "data.skip_broken": "true" if given.skip_broken else None,
+    }
+    changes = {path: value for path, value in shortcuts.items() if value is not None} | fields
+    recipe = prepare(given.recipe, changes, lr=given.lr)
+    options = Options(
+        out=given.out or Path("runs") / recipe.name,
+        images=given.images,
+        epochs=given.epochs,
+        seconds=given.time,
+        device=given.device,
+        fresh=given.fresh,
+        init=given.init,
+        checkpoint_every=given.checkpoint_every,
+        quiet=given.json and not sys.stderr.isatty(),
+    )
+    if given.dry_run:
+        from visavis.runs.dryrun import dry_run
+
+        result = dry_run(recipe, options)
+    else:
+        result = run(recipe, options)
+    if leads():
+        _print(given, result)
+
+
+def _print(given: Namespace, result: dict[str, Any]) -> None:
+    if given.json:
+        print(to_json(result, indent=2))
+        return
+    width = max(map(len, result), default=0)
+    for name, value in result.items():
+        if isinstance(value, dict):
+            value = (
+                ", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in value.items())
+                or "none"
+            )
+        print(f"{name:<{width}}  {value}")
+
+
+def sample(given: Namespace) -> None:
+    """Make images with a run."""
+    from visavis.data.write import check_path, write_images
+    from visavis.models.generate import load
+    from visavis.report.grids import save_grid
+
+    sheet = given.out.suffix.lower() == ".png"
+    if not sheet:
+        check_path(given.out)
+    model = load(given.run, _device(given))
+    if given.seeds is not None:
+        if given.n is not None:
+            raise UserError("-n and --seeds exclude each other; --seeds a-b makes one image a seed")
+        found = re.fullmatch(r"(\d+)-(\d+)", given.seeds)
+        if not found or int(found[1]) > int(found[2]):
+            raise UserError(f"--seeds '{given.seeds}' is no range (allowed: a-b with a up to b, as in 0-15)")
+        seeds = range(int(found[1]), int(found[2]) + 1)
+        pixels, labels = model.seeds(seeds, given.label), model.labels_of_seeds(len(seeds), given.label)
+    else:
+        n = given.n or 16
+        pixels, labels = model.pixels(n, given.label, given.seed), model.labels(0, n, given.label)
+    if sheet:
+        save_grid(given.out, pixels)
+    else:
+        write_images(given.out, pixels, None if labels is None else labels.numpy(), model.classes)
+    _print(given, {"out": str(given.out), "images": len(pixels), "resolution": int(pixels.shape[1])})
+
+
+def interpolate(given: Namespace) -> None:
+    """Walk between latents of a run, between two pictures, or along the latents of one."""
+    from visavis.models.generate import load
+    from visavis.report.grids import save_grid
+
+    if given.out.suffix.lower() != ".png":
+        raise UserError(f"--out '{given.out}' is no sheet of images (allowed: a name that ends in .png)")
+    of_pictures = "--between" if given.between else "--traverse" if given.traverse else None
+    if of_pictures and given.seed is not None:
+        raise UserError(f"--seed is for random latents, and {of_pictures} has a picture's; leave --seed out")
+    if given.traverse and given.linear:
+        raise UserError("--linear is for walks between two ends, and --traverse has none; leave --linear out")
+    if given.latents and not given.traverse:
+        raise UserError("--latents says what --traverse PICTURE moves; give --traverse too, or leave it out")
+    model = load(given.run, _device(given))
+    if given.between:
+        a, b = given.between
+        pixels = model.between(a, b, given.steps, given.label, given.linear)
+    elif given.traverse:
+        latents = given.latents or model.telling_latents(given.traverse)
+        pixels = model.traverse(given.traverse, given.steps, given.label, latents)
+    else:
+        pixels = model.interpolate(given.rows, given.steps, given.label, given.seed or 0, given.linear)
+    save_grid(given.out, pixels, columns=given.steps)
+    found = {"out": str(given.out), "rows": len(pixels) // given.steps, "steps": given.steps}
+    _print(given, found | ({"latents": latents} if given.traverse else {}))
+
+
+def compare(given: Namespace) -> None:
+    """Ask a run's critic about two images."""
+    from visavis.models.generate import load
+
+    found = load(given.run, _device(given)).compare(given.a, given.b, given.label)
+    if given.json:
+        _print(given, {found.kind: found.value})
+    elif found.kind == "margin":
+        more = given.a if found.value > 0 else given.b
+        print(f"margin {found.value:+.4f}: {'equal' if found.value == 0 else f'{more} looks more real'}")
+    else:
+        print(f"similarity {found.value:.4f} (higher is more alike; only comparable within this run)")
+
+
+def translate(given: Namespace) -> int:
+    """Turn pictures into others; 1 if some could not be read."""
+    from visavis.models.generate import load
+    from visavis.models.translate import BATCH, Translator
+    from visavis.models.translate.folder import check_writable, plan, translate_files
+    from visavis.report.progress import TrainingProgress
+
+    jobs = plan(given.images, given.out, given.force)
+    translator = Translator(load(given.run, _device(given)), given.direction, given.fit, given.original_size)
+    check_writable(given.out)
+    with TrainingProgress(len(jobs), quiet=given.json and not sys.stderr.isatty()) as progress:
+        done = translate_files(
+            translator, jobs, given.batch_size or BATCH, lambda images: progress.update(images, {})
+        )
+        seconds = progress.seconds
+    for note in done.notes:
+        print(f"visavis: {note}", file=sys.stderr)
+    for path, why in done.broken:
+        print(f"visavis: cannot read '{path}': {why}; the others are done", file=sys.stderr)
+    result = {
+        "out": str(given.out),
+        "images": done.written,
+        "broken": [str(path) for path, _ in done.broken],
+        "seconds": round(seconds, 3),
+        "images_per_second": round(done.written / max(seconds, 1e-9), 2),
+    }
+    if given.json:
+        _print(given, result)
+    else:
+        _print(given, result | {"broken": len(done.broken)})
+    return 1 if done.broken else 0
+
+
+def evaluate(given: Namespace) -> None:
+    """Judge a run or images."""
+    from visavis.api import evaluate as judge
+    from visavis.report.verdict import verdict
+
+    names = ("reference", "features", "n", "weights", "resize", "raw", "seed", "split", "held_out")
+    more = ("resolution", "skip_broken", "infinity", "per_class", "against", "gallery", "out", "device")
+    result = judge(
+        given.images,
+        classes=tuple(name for name in (given.classes or "").split(",") if name),
+        **{name: getattr(given, name) for name in (*names, *more)},
+    )
+    print(to_json(result, indent=2) if given.json else verdict(result))
+
+
+def selftest(given: Namespace) -> int:
+    """Print each oracle's expected and measured value; 1 if any is off by more than its tolerance."""
+    from visavis.judge.selftest import selftest as checks
+
+    rows = checks()
+    if given.json:
+        print(to_json(rows, indent=2))
+    else:
+        for row in rows:
+            verdict = "ok " if row["ok"] else "OFF"
+            numbers = f"expected {row['expected']:.5g}, measured {row['measured']:.5g}"
+            print(f"{verdict} {row['name']}: {numbers} (± {row['tolerance']:.2g})")
+    return 0 if all(row["ok"] for row in rows) else 1
+
+
+def bench(given: Namespace) -> None:
+    """Time the project against what it replaces."""
+    from visavis.bench import BENCHES
+
+    if given.name not in BENCHES:
+        raise unknown("bench", given.name, BENCHES)
+    device = _device(given)
+    _print(given, BENCHES[given.name](given.batch_size, given.seconds, device))
+
+
+def _device(given: Namespace) -> str:
+    from visavis.training.devices import pick_device
+
+    return str(pick_device(given.device))

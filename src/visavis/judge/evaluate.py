@@ -1,0 +1,211 @@
+"""Judge images: every figure with its interval, beside what held-out real images get, and how it was made."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from visavis.core import Shape
+from visavis.data import DataConfig
+from visavis.errors import UserError
+from visavis.judge.against import is_result, paired, read_result, stored
+from visavis.judge.by_class import balance, by_class, classes_of, need_classes
+from visavis.judge.copies import Copies, copies
+from visavis.judge.figures import (
+    Measured,
+    Measures,
+    balls,
+    distances,
+    least,
+    nested,
+    packed,
+    repeats,
+    threshold_of,
+    unpacked,
+)
+from visavis.judge.inputs import naming, open_source
+from visavis.judge.made import Sample, Source, seen
+from visavis.judge.record import PROTOCOL, need_equal, record
+from visavis.judge.reference import Real, open_real
+from visavis.judge.remarks import remarks
+from visavis.judge.score import quality_row
+from visavis.judge.seen import Seen
+from visavis.metrics.collapse import Pairs, closest_pairs
+
+if TYPE_CHECKING:
+    from visavis.metrics.features import Extractor
+
+DEFAULT_IMAGES = 10_000
+"""Images made with a run where nobody says how many and as many real ones are held out."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to judge; see :func:`evaluate`."""
+
+    reference: str | None = None
+    features: str | None = None
+    n: int | None = None
+    classes: tuple[str, ...] = ()
+    weights: Path | None = None
+    resize: str | None = None
+    raw: bool = False
+    seed: int = 0
+    split: str | None = None
+    held_out: str = "auto"
+    resolution: int | None = None
+    skip_broken: bool = False
+    infinity: bool = False
+    per_class: bool = False
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """``result``: what ``visavis evaluate --json`` prints; the rest is what a gallery shows."""
+
+    result: dict[str, Any]
+    made: Seen
+    real: Real
+    copies: Copies
+    closest: Pairs
+    closest_held_out: Pairs | None
+
+
+def evaluate(
+    given: str | Path,
+    options: Options,
+    against: str | Path | None = None,
+    extractor: Extractor | None = None,
+) -> Evaluation:
+    """Judge a run's images, or images: all figures of ``options.features`` against a real reference.
+
+    A run's reference is by default what it was trained on.  ``against`` are other images or another run, to
+    be compared pairwise, or a stored result.  ``extractor`` replaces the one that the options name.  Raises
+    :class:`UserError` for every mistake that a user can mend.
+    """
+    source = _open(given, options)
+    before = read_result(against) if against is not None and is_result(against) else None
+    rival = _open(against, options) if against is not None and before is None else None
+    real = open_reference(source, options, extractor or _extractor(source.shape, options))
+    sample = take(source, real, options)
+    told = record(sample, real, options.seed, options.device)
+    if before is not None:
+        need_equal(told, before["record"])
+    other = None if rival is None else take(rival, real, options)
+    if other is not None:
+        need_equal(told, record(other, real, options.seed, options.device))
+    found = judge_sample(sample, source, real, options)
+    if before is not None:
+        found.result["against"] = {"with": str(against), "answers": stored(found.result, before)}
+    if other is not None:
+        answer = paired(found.made, seen(other, real), real, options.seed)
+        found.result["against"] = {"with": str(against), "answers": [answer]}
+    return found
+
+
+def _open(given: str | Path, options: Options) -> Source:
+    raw, classes, resolution = options.raw, options.classes, options.resolution
+    return open_source(given, raw, classes, resolution, options.skip_broken, options.device)
+
+
+def _extractor(shape: Shape, options: Options) -> Extractor:
+    from visavis.metrics.features import default_features, load_extractor
+
+    name = options.features or default_features(shape)
+    return load_extractor(name, options.weights, options.resize, options.device)
+
+
+def open_reference(source: Source, options: Options, extractor: Extractor) -> Real:
+    """The real images to judge against: those that the options name, or the run's own."""
+    asked: dict[str, Any] = {"resolution": source.shape.resolution}
+    if options.classes:
+        asked["classes"] = options.classes
+    if options.split:
+        asked["split"] = options.split
+    if options.reference is not None:
+        config = DataConfig(source=str(options.reference), **asked)
+    elif source.data is not None:
+        config = source.data.model_copy(update=asked)
+    else:
+        raise UserError("images without a reference; give --reference: a folder, parquet, .npz, digits, …")
+    own = source.data is not None and options.reference in (None, source.data.source)
+    with naming("--reference"):
+        return open_real(config, extractor, options.held_out, trained=own)
+
+
+def judge_sample(sample: Sample, source: Source, real: Real, options: Options) -> Evaluation:
+    """All figures of a sample against a reference that is ready."""
+    began = time.monotonic()
+    made = seen(sample, real)
+    classes = need_classes(made, real) if options.per_class else classes_of(made, real)
+    held_out = None if real.held_out is None else real.held_out.some(len(made), options.seed)
+    threshold = threshold_of(real, len(made))
+
+    def measures(x: Seen, intervals: bool) -> Measures:
+        seed = options.seed
+        return (
+            distances(x, real, seed, intervals, options.infinity)
+            | balls(x, real.few, seed, intervals)
+            | modes(x, real)
+            | repeats(x, real, threshold, seed)
+            | by_class(x, real, classes, intervals, seed)
+        )
+
+    found = measures(made, intervals=True)
+    null: Measures = {}
+    if held_out is not None:
+        least(len(held_out), "held out")
+        what = f"null {PROTOCOL} {len(made)} {options.seed} {options.infinity} {classes} {threshold!r}"
+        null = unpacked(real.remember(what, lambda: packed(measures(held_out, intervals=False))))
+    copied = copies(made, real, options.seed)
+    figures = nested(found, null, real.why)
+    figures.setdefault("classes", {}).update(balance(made, real))
+    closest = closest_pairs(made.others)
+    figures["birthday"] |= {"threshold": threshold, "closest": _listed(closest)}
+    result = {
+        "quality": quality_row(made, held_out, real, found, null, options.seed),
+        **figures,
+        "memorisation": copied.rows,
+        "warnings": remarks(sample, source, real, made, held_out),
+        "record": record(sample, real, options.seed, options.device)
+        | {"seconds": round(time.monotonic() - began, 3)},
+    }
+    other = None if held_out is None else closest_pairs(held_out.others)
+    return Evaluation(result, made, real, copied, closest, other)
+
+
+def take(source: Source, real: Real, options: Options) -> Sample:
+    """The images to be judged: as many of a run as are held out, else all that there are."""
+    n = options.n
+    if n is None and not len(source):
+        n = DEFAULT_IMAGES if real.held_out is None else min(DEFAULT_IMAGES, len(real.held_out))
+    least(n or len(source), "to judge")
+    least(len(real.reference), "in the reference")
+    return source.take(n, options.seed)
+
+
+def modes(x: Seen, real: Real) -> Measures:
+    """Modes and their divergence from uniform, of digits read by ``digitsr``."""
+    if real.extractor.name != "digitsr" or real.shape[0] != 8:
+        return {}
+    from visavis.metrics import digit_modes, stacked_modes
+
+    pixels = torch.from_numpy(np.array(x.read(np.arange(len(x)))))
+    scores = (stacked_modes if pixels.shape[3] == 3 else digit_modes)(pixels)
+    by_chance = f"no interval: a uniform sampler gets {scores['modes_uniform']:.1f} modes"
+    kl = scores["kl_uniform"]
+    return {
+        ("modes", "modes"): Measured(scores["modes"], None, by_chance, scores["modes_uniform"]),
+        ("modes", "kl"): Measured(scores["kl"], None, f"no interval: uniform {kl:.4g}", kl),
+    }
+
+
+def _listed(pairs: Pairs) -> list[list[float]]:
+    rows = zip(pairs.indices.tolist(), pairs.distances.tolist(), strict=True)
+    return [[i, j, distance] for (i, j), distance in rows]

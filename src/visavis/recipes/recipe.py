@@ -1,0 +1,243 @@
+"""The typed recipe: everything that decides a run's numbers, in one frozen value, stored with the run."""
+
+import json
+from collections.abc import Mapping
+from fnmatch import fnmatch
+from typing import Any, get_args
+
+from pydantic import BaseModel, NonNegativeInt, PositiveInt, ValidationError, model_validator
+
+from visavis.core import Config, Name, Names
+from visavis.data import AnyData, PairsConfig
+from visavis.errors import UserError, in_plain_words, unknown
+from visavis.networks import BranchConfig, ConvEncoder, CriticConfig, NetworkConfig, ResidualEncoder
+from visavis.objectives import CycleGAN, ObjectiveConfig, Pairwise, Regression
+from visavis.objectives.pix2pix import Translation
+from visavis.recipes.watch import Watch
+from visavis.training.loop import Adam, Average, Precision, Schedule
+
+
+class Recipe(Config):
+    """What to train, on what, how, and for how long.
+
+    ``networks`` and ``adam`` have the objective's keys (a GAN's are G and D).  ``images``: length of the run,
+    counted in images that D's first phase sees.  ``tick``: images between two rows of the log.
+    ``snapshot_every``: images between two snapshots with their sample grids, of which the last
+    ``keep_snapshots`` are kept (None: all). ``metrics``: names of ``visavis.metrics.METRICS`` taken of
+    ``metric_samples`` images when training ends.  ``watch``: evaluation on the way there.
+    """
+
+    name: Name
+    about: str
+    data: AnyData
+    networks: Mapping[str, NetworkConfig]
+    objective: ObjectiveConfig
+    adam: Mapping[str, Adam]
+    batch_size: PositiveInt = 64
+    images: PositiveInt
+    average: Average = Average()
+    precision: Precision = "fp32"
+    channels_last: bool = False
+    conditional: bool = False
+    seed: NonNegativeInt = 0
+    tick: PositiveInt = 2_000
+    snapshot_every: PositiveInt = 50_000
+    keep_snapshots: PositiveInt | None = 3
+    metrics: Names = ()
+    metric_samples: PositiveInt = 26_000
+    watch: Watch = Watch()
+
+    @property
+    def _trained(self) -> set[str]:
+        return {name for phase in self.objective.phases() for name in phase.trains}
+
+    @model_validator(mode="after")
+    def _head_fits_game(self) -> "Recipe":
+        critic = self.networks.get("D")
+        if isinstance(critic, CriticConfig) and "D" in self._trained:
+            pairwise = isinstance(self.objective, Pairwise)
+            if pairwise and critic.head == "single":
+                raise ValueError(
+                    "the single head ignores one member of the pair; give another head, "
+                    "or the ordinary game: --objective.kind gan"
+                )
+            if not pairwise and critic.head != "single":
+                raise ValueError(
+                    f"the objective '{self.objective.kind}' takes --networks.D.head single, "
+                    f"not '{critic.head}'"
+                )
+            if isinstance(self.objective, Pairwise) and critic.head == "difference":
+                if tuple(self.objective.kinds) != ("unlike",):
+                    raise ValueError(
+                        "the difference head gives meaning to unlike pairs only; "
+                        "give --objective.kinds unlike"
+                    )
+            elif isinstance(self.objective, Pairwise) and "like" not in self.objective.kinds:
+                raise ValueError(
+                    f"the {critic.head} head needs like pairs; give --objective.kinds like,unlike"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _all_that_is_trained_is_there(self) -> "Recipe":
+        for name in sorted(self._trained):
+            for field, given in (("networks", self.networks), ("adam", self.adam)):
+                if name not in given:
+                    raise ValueError(
+                        f"{field} lack '{name}', which the objective trains; give --{field}.{name}"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _data_fits_game(self) -> "Recipe":
+        pairs = isinstance(self.data, PairsConfig)
+        if pairs != (self.task == "translate"):
+            has, takes = ("pairs", "images") if pairs else ("images", "pairs")
+            raise ValueError(
+                f"the objective '{self.objective.kind}' takes {takes}, and the data are {has}; "
+                "train another recipe, whose game is made for them"
+            )
+        if isinstance(self.data, PairsConfig) and isinstance(
+            self.objective, Translation | CycleGAN | Regression
+        ):
+            self.objective.check(self.networks, self.data.factor)
+        return self
+
+    @model_validator(mode="after")
+    def _encoder_fits_decoder(self) -> "Recipe":
+        encoder, decoder = self.networks.get("E"), self.networks.get("G")
+        if encoder is None:
+            return self
+        if not isinstance(encoder, ConvEncoder | ResidualEncoder):
+            raise ValueError(
+                f"network E is a '{encoder.kind}', not an encoder (allowed: conv-encoder, residual-encoder)"
+            )
+        made_from = getattr(decoder, "z_dim", None)
+        if made_from != encoder.z_dim:
+            raise ValueError(
+                f"E makes latents of {encoder.z_dim} numbers and G takes {made_from}; give "
+                "--networks.E.z_dim and --networks.G.z_dim alike"
+            )
+        return self
+
+    @property
+    def task(self) -> str:
+        """What its networks are for: generate, reconstruct or translate."""
+        return self.objective.task
+
+    def schedule(self) -> Schedule:
+        """The part that the loop reads."""
+        return Schedule(
+            batch_size=self.batch_size,
+            tick=self.tick,
+            adam=self.adam,
+            average=self.average,
+            precision=self.precision,
+            seed=self.seed,
+        )
+
+    def identity(self) -> dict[str, Any]:
+        """What a run and the recipe that resumes it must agree in; not how long or how often to look."""
+        found = self.model_dump(mode="json")
+        looks = ("keep_snapshots", "metrics", "metric_samples", "snapshot_every", "watch")
+        for name in ("images", "about", *looks):
+            del found[name]
+        for name in ("source", "stream", "device_bytes", "skip_broken"):  # the data's digest stands for these
+            found["data"].pop(name, None)
+        return found
+
+
+def override(recipe: Recipe, changes: Mapping[str, str]) -> Recipe:
+    """A copy with fields changed, named by dotted paths: ``{"networks.D.head": "concat"}``.
+
+    A new ``kind`` of objective, network or branch, as in ``{"objective.kind": "gan"}``, keeps the fields that
+    both kinds have, with the same type; the others are the new kind's own.  Raises :class:`UserError` for a
+    path that does not exist and for a value that is not allowed there.
+    """
+    plain = recipe.model_dump(mode="json")
+    for path, text in sorted(changes.items(), key=lambda change: not change[0].endswith(".kind")):
+        _assign(plain, path, text)
+    return validated(plain)
+
+
+UNIONS = {"networks.*.branch": BranchConfig, "networks.*": NetworkConfig, "objective": ObjectiveConfig}
+"""Where a recipe has a choice of kinds (the first pattern that fits)."""
+
+
+def _of_kind(plain: dict[str, Any], place: str, kind: str) -> dict[str, Any]:
+    """The settings ``plain`` at ``place`` as those of another kind."""
+    union = next((union for pattern, union in UNIONS.items() if fnmatch(place, pattern)), None)
+    if union is None:
+        return plain | {"kind": kind}
+    members = {each.model_fields["kind"].default: each for each in get_args(get_args(union)[0])}
+    if kind not in members:
+        raise unknown("kind", kind, members)
+    if kind == plain["kind"]:
+        return plain
+    before, after = members[plain["kind"]].model_fields, members[kind].model_fields
+    kept = {
+        name: value
+        for name, value in plain.items()
+        if name in after and before[name].annotation == after[name].annotation
+    }
+    try:
+        found: dict[str, Any] = members[kind].model_validate(kept).model_dump(mode="json")
+    except ValidationError:  # it needs more, which other changes may bring
+        return kept | {"kind": kind}
+    return found
+
+
+def validated(plain: Mapping[str, Any]) -> Recipe:
+    """A recipe from plain data, its first mistake told in one line."""
+    try:
+        return Recipe.model_validate(plain)
+    except ValidationError as error:
+        raise UserError(_explain(error, plain)) from None
+
+
+def _assign(plain: dict[str, Any], path: str, text: str) -> None:
+    here: Any = plain
+    above: dict[str, Any] = {}
+    *parents, last = path.split(".")
+    for index, part in enumerate([*parents, last]):
+        if not isinstance(here, dict) or part not in here:
+            where = ".".join([*parents, last][:index])
+            fields = (
+                sorted(f"{where}.{k}" if where else k for k in here) if isinstance(here, dict) else [where]
+            )
+            raise unknown("field", path, fields)
+        if index < len(parents):
+            above, here = here, here[part]
+    if last == "kind" and parents:
+        above[parents[-1]] = _of_kind(here, ".".join(parents), text)
+    else:
+        here[last] = _value(text)
+
+
+def _value(text: str) -> Any:
+    """JSON where it is JSON (numbers, true, null, lists, objects), else the text itself."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return {"None": None, "True": True, "False": False}.get(text, text)
+
+
+def _explain(error: ValidationError, plain: Mapping[str, Any]) -> str:
+    first = error.errors()[0]
+    path = ".".join(_fields(first["loc"], plain, first["type"] == "missing"))
+    message = in_plain_words(first, path)
+    given = first.get("input")
+    shown = "" if isinstance(given, dict | BaseModel) else f" (given: {given!r})"
+    return f"{path}: {message}{shown}" if path else message
+
+
+def _fields(place: tuple[str | int, ...], plain: Any, missing: bool) -> list[str]:
+    """The parts of pydantic's ``place`` that are fields, not names of a union's members."""
+    kept = []
+    for part in place:
+        if isinstance(plain, Mapping) and part in plain:
+            plain = plain[part]
+            kept.append(str(part))
+        elif isinstance(part, int):
+            kept.append(str(part))
+    return [*kept, str(place[-1])] if missing else kept

@@ -1,0 +1,149 @@
+"""The files of a run, ``runs/NAME/``: refuse a folder of another run, begin, cut back, clear.
+
+recipe.json, stats.jsonl, metrics.csv, metrics.jsonl, real.png, samples/, snapshots/, curves.png,
+tensorboard/, checkpoint.safetensors and the one before.  Only process 0 calls these.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import visavis
+from visavis import files
+from visavis.models import snapshot
+from visavis.data import AnySet
+from visavis.errors import UserError
+from visavis.recipes.recipe import Recipe, validated
+from visavis.report.grids import save_grid
+from visavis.report.logs import RunLog
+from visavis.report.sheets import real_sheet
+
+_FOLDERS = ("samples", "snapshots", "tensorboard")
+_FILES = (  # in the order in which they may go: a folder half cleared is still a run, and has no checkpoint
+    snapshot.PREVIOUS,
+    snapshot.CHECKPOINT,
+    "stats.jsonl",
+    "metrics.csv",
+    "metrics.jsonl",
+    "real.png",
+    "curves.png",
+    snapshot.BEST,
+    "report.html",
+    "recipe.json",
+)
+
+
+def refuse_another(folder: Path, recipe: Recipe, data: AnySet, init: Path | None, fresh: bool) -> None:
+    """Raise :class:`UserError` for a folder that holds another run, or something that is no run."""
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"'{folder}' is a file; give --out a folder")
+    standing = folder / "recipe.json"
+    if not standing.exists():
+        if folder.exists() and any(not entry.name.startswith(".") for entry in folder.iterdir()):
+            raise UserError(f"'{folder}' is not empty and holds no run; give --out another folder")
+        return
+    if fresh:
+        return
+    mend = "give --out another folder, or --fresh to start over there"
+    try:
+        found = next(_differences(files.read_json(standing), recipe, data, init), None)
+    except (KeyError, TypeError) as error:
+        raise UserError(f"'{standing}' is not what this version of visavis writes; {mend}") from error
+    if found is not None:
+        what, before, now = found
+        raise UserError(f"'{folder}' holds a run with {what} = {before}, and this one has {now}; {mend}")
+
+
+def _differences(
+    old: Any, recipe: Recipe, data: AnySet, init: Path | None
+) -> Iterator[tuple[str, object, object]]:
+    """What tells the run that stands there from this one; fields of a later version have their defaults."""
+    yield from _unequal(validated(old["recipe"]).identity(), recipe.identity())
+    if old["data"]["digest"] != data.digest:
+        before, now = (f"{n} images of {r} px" for n, r in _sizes(old["data"], data))
+        same = before == now
+        yield "other images", before, f"{now}, which differ" if same else now
+    if init is not None and old.get("init", str(init.resolve())) != str(init.resolve()):
+        yield "init", old["init"], init
+
+
+def _sizes(old: Any, data: AnySet) -> list[tuple[int, int]]:
+    return [(old["images"], old["resolution"]), (len(data), data.resolution)]
+
+
+def _unequal(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, object, object]]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*old, *(k for k in new if k not in old)]:
+            yield from _unequal(old.get(key), new.get(key), f"{path}.{key}" if path else key)
+    elif old != new:
+        yield path, repr(old), repr(new)
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep the folder to this process while the block runs; a process that dies lets go of it."""
+    try:
+        import fcntl
+    except ImportError:  # not on Windows
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise UserError(f"another process trains in '{folder}'; wait for it or give another --out") from None
+    except OSError:  # a network file system without locks
+        pass
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def begin(folder: Path, recipe: Recipe, data: AnySet, init: Path | None) -> None:
+    """The first files of a run."""
+    shape = data.shape
+    described = {
+        "recipe": recipe.model_dump(mode="json"),
+        "data": {
+            "name": data.name,
+            "images": len(data),
+            "channels": shape.channels,
+            "resolution": shape.resolution,
+            "classes": list(data.classes),
+            "digest": data.digest,
+            "skipped": data.skipped,
+        },
+        "init": None if init is None else str(init.resolve()),
+        "version": visavis.__version__,
+        "torch": torch.__version__,
+    }
+    files.write_json(folder / "recipe.json", described)
+    save_grid(folder / "real.png", *real_sheet(data))
+
+
+def cut_back(folder: Path, log: RunLog, images: int) -> None:
+    """Remove what a run wrote after ``images`` images (-1: everything), which it will write again."""
+    files.sweep(folder)
+    log.cut_back(images)
+    files.JsonLines(folder / "metrics.jsonl").cut_back(images)
+    for path in [*snapshot.snapshots(folder), *(folder / "samples").glob("*.png")]:
+        if path.stem.isdecimal() and int(path.stem) > images:
+            path.unlink()
+
+
+def clear(folder: Path) -> None:
+    """Remove a run's own files, and nothing else that may stand beside them."""
+    with files.writing(folder):
+        for name in _FILES[:2]:
+            (folder / name).unlink(missing_ok=True)
+        for name in _FOLDERS:
+            shutil.rmtree(folder / name, ignore_errors=True)
+        for name in _FILES:
+            (folder / name).unlink(missing_ok=True)

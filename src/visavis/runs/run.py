@@ -1,0 +1,162 @@
+"""A run: start or resume it, train, log, keep it safe, finish.  Process 0 writes; all processes compute."""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+from typing import Any
+
+from visavis.training import parallel
+from visavis.models import snapshot
+from visavis.training.devices import pick_device
+from visavis.runs.judging import Watcher
+from visavis.training.loop import Diverged, Report, State, train
+from visavis.recipes.recipe import Recipe
+from visavis.report.progress import TrainingProgress
+from visavis.runs.saving import measure, measured, sample_grid, save_all, save_checkpoint, save_snapshot
+from visavis.runs.session import Options, Session, open_session
+
+__all__ = ["Options", "run"]
+
+CHECKPOINT_SECONDS = 30.0
+"""Seconds between two checkpoints, where ``--checkpoint-every`` says nothing."""
+
+
+def run(recipe: Recipe, options: Options) -> dict[str, Any]:
+    """Train ``recipe`` in ``options.out``, resuming what stands there; what ``visavis train --json`` prints.
+
+    Raises :class:`UserError` for a user's mistake, before anything is written; KeyboardInterrupt once an
+    interrupted run is saved; :class:`~visavis.training.loop.Diverged` with the last good checkpoint, if one was saved
+    before, in place.
+    """
+    device = parallel.start(pick_device(options.device))
+    with ExitStack() as stack:
+        try:
+            session = open_session(recipe, options, device, stack)
+            with _signals(session):
+                if session.writes and not session.state.images:
+                    sample_grid(session)
+                _train(session)
+                interrupted = parallel.agree(session.interrupt is not None, device)
+                if session.writes:
+                    save_all(session)
+        except Diverged as error:
+            raise Diverged(f"{error}; {_kept(options)}") from error
+        finally:
+            parallel.stop()
+        if interrupted:
+            raise KeyboardInterrupt
+        if session.writes:
+            measure(session)
+        return _result(session)
+
+
+def _kept(options: Options) -> str:
+    """What a run that diverged leaves to go on from."""
+    if (options.out / snapshot.CHECKPOINT).exists():
+        return "the last good checkpoint is kept"
+    return "no checkpoint was saved before"
+
+
+def _train(session: Session) -> None:
+    watcher = Watcher(session) if session.writes and session.recipe.watch.every else None
+    session.settled = parallel.from_first(lambda: watcher.settled() if watcher else None)
+    if session.ended:
+        return
+    recipe, options, state = session.recipe, session.options, session.state
+    began = time.monotonic() - state.seconds
+
+    def stop(current: State) -> bool:
+        current.seconds = time.monotonic() - began
+        if session.writes and _checkpoint_due(session):
+            save_checkpoint(session)
+        return session.ended or session.interrupt is not None
+
+    progress = TrainingProgress(
+        session.total,
+        options.seconds,
+        quiet=options.quiet or not session.writes,
+        start_images=state.images,
+        start_seconds=state.seconds,
+    )
+    with progress:
+        images, since = state.images, time.monotonic()
+        for report in train(state, recipe.objective, session.batches, recipe.schedule(), session.total, stop):
+            now = time.monotonic()
+            rate = (state.images - images) / max(now - since, 1e-9)
+            state.seconds = now - began
+            if session.writes:
+                _record(session, report, rate)
+                if watcher is not None and watcher.due(images):
+                    watcher.look()
+                progress.update(report.images, {"images_per_second": rate, **report.scalars})
+            images, since = state.images, time.monotonic()  # what recording takes is not training
+
+
+def _record(session: Session, report: Report, rate: float) -> None:
+    """One tick's row, and a snapshot when it is due."""
+    row = {
+        "images": report.images,
+        "seconds": round(session.state.seconds, 3),
+        "images_per_second": round(rate, 2),
+    }
+    session.log.append({**row, **report.scalars})
+    recipe, every = session.recipe, session.recipe.snapshot_every
+    before = report_before(report.images, recipe.tick, recipe.batch_size)
+    if report.images // every > before // every:
+        save_snapshot(session)
+
+
+def report_before(images: int, tick: int, batch_size: int) -> int:
+    """The images seen at the report before the one at ``images``; reports come once a ``tick`` is passed."""
+    if tick <= batch_size:
+        return images - batch_size
+    ticks = images // tick
+    if images % tick < batch_size:
+        ticks -= 1  # else the run's last report, between two ticks
+    return -(-ticks * tick // batch_size) * batch_size
+
+
+def _checkpoint_due(session: Session) -> bool:
+    every = session.options.checkpoint_every
+    if every is not None:
+        return session.state.images - session.saved_at >= every
+    return time.monotonic() - session.saved_time >= CHECKPOINT_SECONDS
+
+
+def _result(session: Session) -> dict[str, Any]:
+    state, out = session.state, session.options.out
+    return {
+        "run": str(out),
+        "images": state.images,
+        "seconds": round(state.seconds, 3),
+        "images_per_second": round(state.images / max(state.seconds, 1e-9), 2),
+        "snapshot": str(snapshot.snapshot_path(out, state.images)),
+        "metrics": measured(session),
+    }
+
+
+@contextmanager
+def _signals(session: Session) -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the run after its current step; a second one ends it at once."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        again = (
+            session.interrupt is not None and not parallel.launched()
+        )  # torchrun may repeat what it was sent
+        session.interrupt = number
+        if again:
+            raise KeyboardInterrupt
+
+    caught = (signal.SIGINT, signal.SIGTERM)
+    try:
+        before: dict[signal.Signals, Any] = {number: signal.signal(number, handle) for number in caught}
+    except ValueError:  # not in the main thread: the caller handles its signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

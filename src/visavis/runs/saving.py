@@ -1,0 +1,111 @@
+"""What a run saves as it goes: checkpoints, snapshots with their sample grids and curves, metrics."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import visavis
+from visavis import files
+from visavis.models import snapshot
+from visavis.models.generate import Model
+from visavis.training.loop import Diverged, State
+from visavis.metrics import METRICS
+from visavis.report.curves import plot_curves
+from visavis.report.grids import save_grid
+from visavis.report.sheets import sheet
+from visavis.runs.session import Session
+from visavis.models.snapshot import Description
+
+
+def save_checkpoint(session: Session) -> None:
+    """Make the run safe up to here, which is between two steps."""
+    state = session.state
+    _check_finite(state)
+    snapshot.save_checkpoint(session.options.out, state.tensors(), state.numbers())
+    session.saved_at, session.saved_time = state.images, time.monotonic()
+
+
+def _check_finite(state: State) -> None:
+    """The loop sees a step's losses, not yet the weights that it leads to."""
+    for name, tensor in state.tensors().items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise Diverged(f"{name} is not finite after {state.images} images")
+
+
+def save_snapshot(session: Session) -> None:
+    """Weights, sample grid and curves as of now; older snapshots than the recipe keeps are removed."""
+    state, out, keep = session.state, session.options.out, session.recipe.keep_snapshots
+    _write_snapshot(session, snapshot.snapshot_path(out, state.images))
+    if keep is not None:
+        for old in snapshot.snapshots(out)[:-keep]:
+            old.unlink()
+    sample_grid(session)
+    plot_curves(session.log.rows(), out / "curves.png", title=session.recipe.name)
+
+
+def save_best(session: Session) -> None:
+    """Keep the weights as of now apart, as the best so far."""
+    _write_snapshot(session, session.options.out / snapshot.BEST)
+
+
+def _write_snapshot(session: Session, path: Path) -> None:
+    state = session.state
+    _check_finite(state)
+    shown = {name: (state.ema if name in state.ema else state.nets)[name] for name in session.recipe.networks}
+    snapshot.save_snapshot(path, shown, _description(session))
+
+
+def _description(session: Session) -> Description:
+    recipe, data = session.recipe, session.data
+    plain = recipe.model_dump(mode="json")
+    return Description(
+        networks=plain["networks"],
+        shape=data.shape,
+        classes=data.classes,
+        conditional=recipe.conditional,
+        images=session.state.images,
+        recipe=plain,
+        version=visavis.__version__,
+        task=recipe.task,
+    )
+
+
+def averaged(session: Session) -> Model:
+    """The averaged networks as of now."""
+    return Model(dict(session.state.ema.items()), _description(session), session.device)
+
+
+def sample_grid(session: Session) -> None:
+    """The sheet of the run's task as of now."""
+    pixels, columns = sheet(session.recipe.task, averaged(session), lambda: session.shown)
+    save_grid(session.options.out / "samples" / f"{session.state.images:012d}.png", pixels, columns)
+
+
+def save_all(session: Session) -> None:
+    """Save whatever is not saved, where training stopped."""
+    if session.saved_at != session.state.images:
+        save_checkpoint(session)
+    if not snapshot.snapshot_path(session.options.out, session.state.images).exists():
+        save_snapshot(session)
+
+
+def measure(session: Session) -> None:
+    """Append the recipe's metrics of a run that came to its end to metrics.jsonl, unless they stand there."""
+    names, n = session.recipe.metrics, session.recipe.metric_samples
+    row = measured(session)
+    if not names or (row.get("samples") == n and all(any(k.startswith(f"{m}/") for k in row) for m in names)):
+        return
+    pixels = torch.from_numpy(averaged(session).pixels(n, seed=1))
+    scores: dict[str, float | int] = {}
+    for name in names:
+        scores |= {f"{name}/{key}": value for key, value in METRICS[name](pixels).items()}
+    table = files.JsonLines(session.options.out / "metrics.jsonl")
+    table.append({"images": session.state.images, "samples": n, "weights": "ema", "seed": 1, **scores})
+
+
+def measured(session: Session) -> dict[str, Any]:
+    """The newest row of metrics of these weights; empty if there is none."""
+    rows = files.JsonLines(session.options.out / "metrics.jsonl").rows()
+    return next((row for row in reversed(rows) if row["images"] == session.state.images), {})

@@ -1,0 +1,239 @@
+"""One process's part in a run: data, networks, state and the folder, fresh or from the checkpoint."""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property
+from numbers import Integral, Real
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from visavis import files
+from visavis.runs import folder
+from visavis.training import parallel
+from visavis.models import snapshot
+from visavis.runs.build import prepare
+from visavis.data import AnySet, Batches, held_out
+from visavis.training.devices import make_fast
+from visavis.errors import UserError
+from visavis.training.loop import State
+from visavis.recipes.recipe import Recipe
+from visavis.report.logs import RunLog
+
+LOG = logging.getLogger("visavis")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run a recipe: where, how long, on what.  Nothing here changes what a step computes.
+
+    The run ends at ``images`` or ``epochs``, or after ``seconds`` of training; else at the recipe's images.
+    Raises :class:`UserError` for a length that is none, and for both ``images`` and ``epochs``.
+    """
+
+    out: Path
+    images: int | None = None
+    epochs: int | None = None
+    seconds: float | None = None
+    device: str = "auto"
+    fresh: bool = False
+    init: Path | None = None
+    checkpoint_every: int | None = None
+    quiet: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("images", "epochs", "checkpoint_every"):
+            given = getattr(self, name)
+            if given is not None and not (_is_number(given, Integral) and given > 0):
+                raise UserError(
+                    f"{name} {given!r} is no whole number above 0 (allowed: 1, 2, 3, …); "
+                    "give another, or leave it out"
+                )
+        limit = self.seconds
+        if limit is not None and not (_is_number(limit, Real) and math.isfinite(limit) and limit > 0):
+            raise UserError(
+                f"seconds {limit!r} is no length of time (allowed: a number above 0); "
+                "give another, or leave it out"
+            )
+        if self.images is not None and self.epochs is not None:
+            raise UserError(
+                f"images {self.images} and epochs {self.epochs} (allowed: one of both); leave one out"
+            )
+
+
+def _is_number(given: object, kind: type) -> bool:
+    return isinstance(given, kind) and not isinstance(given, bool)
+
+
+@dataclass
+class Session:
+    """One process's part in a run."""
+
+    recipe: Recipe
+    options: Options
+    data: AnySet
+    batches: Batches
+    state: State
+    device: torch.device
+    log: RunLog
+    writes: bool
+    """Whether this process owns the files."""
+    interrupt: int | None = None
+    """The signal, Ctrl-C or SIGTERM, that asks to stop after this step, save and leave."""
+    saved_at: int = 0
+    saved_time: float = field(default_factory=time.monotonic)
+    settled: str | None = None
+    """Why the run ends before its last image, where its evaluations say so."""
+
+    @property
+    def total(self) -> int | None:
+        """The images at which the run ends; None if only time ends it."""
+        return total_images(self.recipe, self.options, self.data)
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing left to train."""
+        limit, state = self.options.seconds, self.state
+        return (
+            self.settled is not None
+            or (self.total is not None and state.images >= self.total)
+            or (limit is not None and state.seconds >= limit)
+        )
+
+    @cached_property
+    def shown(self) -> AnySet:
+        """What sheets and evaluations look at: held-out images where the source has some, else the data."""
+        return held_out(self.recipe.data) or self.data
+
+
+def total_images(recipe: Recipe, options: Options, data: AnySet) -> int | None:
+    """The images at which a run ends; None if only time ends it."""
+    if options.epochs is not None:
+        return options.epochs * len(data)
+    if options.images is None and options.seconds is None:
+        return recipe.images
+    return options.images
+
+
+def open_session(recipe: Recipe, options: Options, device: torch.device, stack: ExitStack) -> Session:
+    """Data, networks and state; last of all the run's folder, which is held until ``stack`` closes."""
+    session = _together(lambda: _prepare(recipe, options, device))
+    start = _from_first(lambda: _find_start(session))
+    _together(lambda: _take_up(session, start))
+    _together(lambda: _claim(session, start, stack) if session.writes else None)
+    return session
+
+
+def _together(make: Callable[[], T]) -> T:
+    """``make()`` on every process; a mistake that any finds is raised on process 0 and ends the others."""
+    if not parallel.active():
+        return make()
+    complaint, made = None, None
+    try:
+        made = make()
+    except UserError as error:
+        complaint = str(error)
+    complaints: list[str | None] = [None] * parallel.world_size()
+    dist.all_gather_object(complaints, complaint)
+    first = next((text for text in complaints if text is not None), None)
+    if first is None:
+        return made  # type: ignore[return-value]  # it was made
+    if parallel.rank() == 0:
+        raise UserError(first)
+    raise SystemExit(2)  # process 0 says why
+
+
+def _from_first(make: Callable[[], T]) -> T:
+    """What ``make()`` gives on process 0, on every process; its mistakes as in :func:`_together`."""
+    made = _together(lambda: make() if parallel.rank() == 0 else None)
+    return parallel.from_first(lambda: made)  # type: ignore[return-value]  # process 0 made it
+
+
+def _prepare(recipe: Recipe, options: Options, device: torch.device) -> Session:
+    make_fast(device)
+    data, state, batches = prepare(recipe, device)
+    return Session(recipe, options, data, batches, state, device, RunLog(options.out), parallel.rank() == 0)
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a run starts from: a checkpoint, another run's weights, or nothing."""
+
+    checkpoint: snapshot.Checkpoint | None = None
+    weights: Mapping[str, Mapping[str, Tensor]] | None = None
+
+
+def _find_start(session: Session) -> Start:
+    options = session.options
+    folder.refuse_another(options.out, session.recipe, session.data, options.init, options.fresh)
+    checkpoint = None if options.fresh else snapshot.load_checkpoint(options.out)
+    if checkpoint is not None or options.init is None:
+        return Start(checkpoint)
+    networks, _ = snapshot.load_snapshot(snapshot.find_snapshot(options.init))
+    return Start(weights={name: net.state_dict() for name, net in networks.items()})
+
+
+def _take_up(session: Session, start: Start) -> None:
+    state = session.state
+    try:
+        if start.checkpoint is not None:
+            state.load(start.checkpoint.tensors, start.checkpoint.numbers)
+            session.saved_at = state.images
+    except (RuntimeError, KeyError, ValueError) as error:
+        what, why = f"the checkpoint in '{session.options.out}'", " ".join(str(error).split())[:300]
+        raise UserError(f"{what} does not fit this recipe: {why}; give the recipe that made it") from error
+    if start.weights is not None:
+        _refuse_misfit(session, start.weights)
+        for name, weights in start.weights.items():
+            for networks in (state.nets, state.ema):
+                if name in networks:
+                    networks[name].load_state_dict(weights)
+
+
+def _refuse_misfit(session: Session, given: Mapping[str, Mapping[str, Tensor]]) -> None:
+    """Raise :class:`UserError` for another run's weights that are not of this recipe's networks."""
+    what, nets = f"--init {session.options.init} does not fit this recipe", session.state.nets
+    mend = "give a run whose --networks are the same"
+    if not any(name in nets for name in given):
+        names, own = ", ".join(given), ", ".join(session.recipe.networks)
+        raise UserError(f"{what}: it has the networks {names} (allowed: {own}); {mend}")
+    for name, weights in given.items():
+        own_shapes = {k: list(v.shape) for k, v in nets[name].state_dict().items()} if name in nets else None
+        shapes = {key: list(value.shape) for key, value in weights.items()}
+        if own_shapes is None or shapes == own_shapes:
+            continue
+        key = next(k for k in [*own_shapes, *shapes] if shapes.get(k) != own_shapes.get(k))
+        there, here = shapes.get(key, "none"), own_shapes.get(key, "none")
+        raise UserError(f"{what}: its network {name} has {key} of size {there} (allowed: {here}); {mend}")
+
+
+def _claim(session: Session, start: Start, stack: ExitStack) -> None:
+    """The first files of a run, or the files of a resumed one as they were at its checkpoint."""
+    options, images, path = session.options, session.state.images, files.make_folder(session.options.out)
+    stack.enter_context(folder.held(path))
+    stack.callback(session.log.close)
+    if session.data.skipped:
+        LOG.warning("left out %d broken images of '%s'", session.data.skipped, session.data.name)
+    if start.checkpoint is None:
+        if options.fresh:
+            folder.clear(path)
+        folder.cut_back(path, session.log, -1)
+        folder.begin(path, session.recipe, session.data, options.init)
+        return
+    for complaint in start.checkpoint.complaints:
+        LOG.warning("%s; going on from the checkpoint before, at %d images", complaint, images)
+        (path / snapshot.CHECKPOINT).unlink(
+            missing_ok=True
+        )  # or the next save would keep it as the one before
+    folder.cut_back(path, session.log, images)
+    if not session.ended:
+        session.log.event("resume", images)
+        LOG.info("going on with '%s' at %d images", path, images)

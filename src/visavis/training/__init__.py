@@ -1,0 +1,1 @@
+"""The training loop and what it runs on: phases, processes, devices, memory.  Knows nothing of models."""

@@ -1,0 +1,152 @@
+"""Every recipe, shrunk: it builds, takes two steps, resumes bit for bit, and its snapshot samples the
+same."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from visavis.data import AnySet, ImageSet, PairsConfig, PairSet, batches_of, load
+from visavis.errors import UserError
+from visavis.models import snapshot
+from visavis.models.autoencode import reconstruct
+from visavis.models.generate import Model
+from visavis.models.generate import load as load_run
+from visavis.models.snapshot import Description
+from visavis.models.translate import translate_pixels
+from visavis.networks import parameters
+from visavis.objectives import GAN, Pairwise
+from visavis.recipes import RECIPES, get
+from visavis.recipes.recipe import Recipe, override
+from visavis.recipes.table import EMBEDDED, describe_all
+from visavis.runs.build import build_state
+from visavis.training.loop import State, train
+
+BATCH = 4
+LARGEST = 64
+"""Larger images would take the test a minute."""
+CPU = torch.device("cpu")
+
+
+def images_for(recipe: Recipe) -> AnySet:
+    """The embedded digits, or noise in the shape of what the recipe asks for."""
+    if recipe.data.source in EMBEDDED:
+        return load(recipe.data)
+    random, side = np.random.default_rng(0), recipe.data.resolution or 32
+    if isinstance(recipe.data, PairsConfig):
+        small, large = side // recipe.data.factor, side + recipe.data.jitter
+        a, b = (random.integers(0, 256, (8, s, s, 3), dtype=np.uint8) for s in (small, large))
+        a = np.resize(a, (8, large // recipe.data.factor, large // recipe.data.factor, 3))
+        names = tuple("abcdefgh")
+        return PairSet(a, b, names, names, True, "noise", "0" * 32, jitter=recipe.data.jitter)
+    pixels = random.integers(0, 256, (40, side, side, 3), dtype=np.uint8)
+    classes = recipe.data.classes or ("one", "other")
+    return ImageSet(pixels, random.integers(0, len(classes), 40), classes, "noise", "0" * 32)
+
+
+def go_on(recipe: Recipe, data: AnySet, state: State, steps: int) -> None:
+    batches = batches_of(
+        data,
+        recipe.data,
+        BATCH,
+        recipe.objective.real_batches,
+        recipe.seed,
+        channels_last=recipe.channels_last,
+    )
+    torch.manual_seed(steps)  # whatever was drawn before must not matter
+    list(train(state, recipe.objective, batches, recipe.schedule(), steps * BATCH))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_it_builds_steps_resumes_bit_for_bit_and_samples_from_its_snapshot(name: str, tmp_path: Path) -> None:
+    recipe = override(get(name), {"batch_size": str(BATCH), "tick": str(10 * BATCH)})
+    if (recipe.data.resolution or 0) > LARGEST:  # a U-Net and its critic fit themselves to the size
+        recipe = override(recipe, {"data.resolution": str(LARGEST)})
+    data = images_for(recipe)
+
+    straight = build_state(recipe, data, CPU)
+    fresh = {key: value.clone() for key, value in straight.tensors().items()}
+    go_on(recipe, data, straight, 2)
+    assert all(value.isfinite().all() for value in straight.tensors().values())
+    for net in recipe.networks:
+        changed = [k for k, v in straight.tensors().items() if k.startswith(f"nets.{net}.")]
+        assert any(not torch.equal(straight.tensors()[k], fresh[k]) for k in changed), f"{net} stood still"
+
+    broken_off = build_state(recipe, data, CPU)
+    go_on(recipe, data, broken_off, 1)
+    snapshot.save_checkpoint(tmp_path, broken_off.tensors(), broken_off.numbers())
+    loaded = snapshot.load_checkpoint(tmp_path)
+    assert loaded is not None and not loaded.complaints
+    resumed = build_state(recipe, data, CPU)
+    resumed.load(loaded.tensors, loaded.numbers)
+    go_on(recipe, data, resumed, 2)
+    ours, theirs = resumed.tensors(), straight.tensors()
+    assert ours.keys() == theirs.keys()
+    assert [key for key in theirs if not torch.equal(ours[key], theirs[key])] == []
+    assert resumed.counts == straight.counts and resumed.images == straight.images == 2 * BATCH
+
+    plain = recipe.model_dump(mode="json")
+    about = Description(
+        networks=plain["networks"],
+        shape=data.shape,
+        classes=data.classes,
+        conditional=recipe.conditional,
+        images=straight.images,
+        recipe=plain,
+        version="test",
+        task=recipe.task,
+    )
+    nets = {name: (straight.ema if name in straight.ema else straight.nets)[name] for name in recipe.networks}
+    path = snapshot.snapshot_path(tmp_path, straight.images)
+    snapshot.save_snapshot(path, nets, about)
+    before, found = Model(nets, about), load_run(tmp_path)
+    if isinstance(data, PairSet):
+        assert_it_translates_the_same(before, found, data)
+        return
+    expected = before.pixels(5, seed=3)
+    assert np.array_equal(found.pixels(5, seed=3), expected)
+    assert expected.shape == (5, data.resolution, data.resolution, data.channels)
+    if "E" in nets:
+        pixels = torch.from_numpy(data.images[:5].copy())
+        assert torch.equal(reconstruct(found, pixels), reconstruct(before, pixels))
+    if "D" in nets:
+        one, other = found.sample(2)
+        assert found.compare(one, other).kind in ("margin", "similarity")
+
+
+def assert_it_translates_the_same(before: Model, found: Model, pairs: PairSet) -> None:
+    inputs = pairs.a[:3, : pairs.shape_a.resolution, : pairs.shape_a.resolution]
+    expected = translate_pixels(before, inputs)
+    assert expected.shape == (3, pairs.resolution, pairs.resolution, pairs.channels)
+    apart = np.abs(translate_pixels(found, inputs).astype(int) - expected)
+    assert apart.max() <= 1, "more than the memory layout of the weights can do"
+    with pytest.raises(UserError, match="visavis translate"):
+        found.sample(1)
+
+
+def test_s1_and_s2_as_written_have_the_settings_that_systems_md_gives() -> None:
+    s1, s2 = get("siamese-catsdogs-as-written"), get("siamese-catsdogs-2-as-written")
+    game = s1.objective
+    assert isinstance(game, Pairwise) and not isinstance(game, GAN)
+    assert (game.loss, game.kinds, game.smoothing, game.terms) == ("bce", ("like", "unlike"), 0.1, "mean")
+    assert (game.d_steps, game.g_steps, game.like_partner, game.r1, game.r2) == (1, 2, "fresh", 0.0, 0.0)
+    assert (s1.adam["G"].lr, s1.adam["D"].lr, s1.batch_size, s1.images) == (2e-4, 5e-5, 128, 1_000_000)
+    assert {(a.beta1, a.beta2) for r in (s1, s2) for a in r.adam.values()} == {(0.5, 0.999)}
+    assert s1.average.decay == 0.999 and not s1.data.flip and not s1.conditional
+    assert (s1.data.classes, s1.data.split, s1.data.resolution) == (("cat", "dog"), "train", 32)
+    assert {a.lr for a in s2.adam.values()} == {1e-4}
+    assert (s2.batch_size, s2.images, s2.data.split) == (64, 200 * 12_000, "train+test")
+
+
+def test_the_table_counts_the_parameters() -> None:
+    rows = {row["name"]: row for row in describe_all()}
+    assert rows.keys() == RECIPES.keys()
+    as_written = {"G": 3_686_531, "D": 3_020_097}
+    assert rows["siamese-catsdogs-as-written"]["parameters"] == as_written
+    for name in ("digits", "stacked-digits"):
+        recipe = get(name)
+        state = build_state(recipe, images_for(recipe), CPU)
+        counted = {net: parameters(state.nets[net]) for net in recipe.networks}
+        assert rows[name]["parameters"] == counted, name
+        assert rows[name]["resolution"] == 8
