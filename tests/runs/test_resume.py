@@ -16,10 +16,10 @@ import pytest
 import torch
 from tiny import TINY, Cli, assert_same_run, resumes, rows
 
-from visavis.runs import folder, run, saving
-from visavis.training import loop
 from visavis.models import snapshot
 from visavis.report.logs import RunLog
+from visavis.runs import folder, run, saving
+from visavis.training import loop
 
 TRAIN = ["train", "digits", *TINY, "--checkpoint-every", "24"]
 

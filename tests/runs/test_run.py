@@ -12,13 +12,13 @@ from tiny import NETWORKS, TINY, Cli, rows
 
 import visavis
 from visavis import api, recipes
-from visavis.runs import session
-from visavis.models import snapshot
-from visavis.runs.build import build_networks, build_state
 from visavis.core import Shape
 from visavis.data import load_images
 from visavis.errors import UserError
+from visavis.models import snapshot
 from visavis.recipes.recipe import Recipe
+from visavis.runs import session
+from visavis.runs.build import build_networks, build_state
 
 
 def test_the_files_of_a_run(digits_run: Path) -> None:

@@ -3,14 +3,14 @@
 import torch
 from torch import nn
 
-from visavis.training import parallel
-from visavis.networks import build
 from visavis.core import Shape, mix
 from visavis.data import AnySet, Batches, batches_of, load
 from visavis.errors import UserError, unknown
-from visavis.training.loop import State
 from visavis.metrics import METRICS, watched_figures
+from visavis.networks import build
 from visavis.recipes.recipe import Recipe
+from visavis.training import parallel
+from visavis.training.loop import State
 
 
 def prepare(recipe: Recipe, device: torch.device) -> tuple[AnySet, State, Batches]:

@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 
-from visavis.runs.build import prepare
-from visavis.training.devices import make_fast, pick_device
-from visavis.training.loop import train
 from visavis.networks import parameters
 from visavis.recipes.recipe import Recipe
+from visavis.runs.build import prepare
 from visavis.runs.session import Options, total_images
+from visavis.training.devices import make_fast, pick_device
+from visavis.training.loop import train
 
 WARM, TIMED = 2, 5
 

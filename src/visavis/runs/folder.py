@@ -15,9 +15,9 @@ import torch
 
 import visavis
 from visavis import files
-from visavis.models import snapshot
 from visavis.data import AnySet
 from visavis.errors import UserError
+from visavis.models import snapshot
 from visavis.recipes.recipe import Recipe, validated
 from visavis.report.grids import save_grid
 from visavis.report.logs import RunLog

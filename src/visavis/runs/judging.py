@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from visavis import files
-from visavis.models import snapshot
 from visavis.data import DataConfig, ImageSet, PairSet
 from visavis.errors import unknown
-from visavis.models.generate import Model
 from visavis.metrics import watched_figures
+from visavis.models import snapshot
+from visavis.models.generate import Model
 from visavis.runs.saving import averaged, save_best, save_checkpoint
 from visavis.runs.session import Session
 from visavis.runs.watch import best_row, declines, plateau
@@ -36,9 +36,9 @@ class Task:
 
 def _generator_judge(session: Session) -> Judge:
     """Samples against the training images, seen by the features that fit their size."""
-    from visavis.metrics.features import default_features, load_extractor
     from visavis.judge.quick import judge
     from visavis.judge.reference import open_real
+    from visavis.metrics.features import default_features, load_extractor
 
     data, n = session.recipe.data, session.recipe.watch.samples
     assert isinstance(data, DataConfig)

@@ -7,15 +7,15 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any
 
-from visavis.training import parallel
 from visavis.models import snapshot
-from visavis.training.devices import pick_device
-from visavis.runs.judging import Watcher
-from visavis.training.loop import Diverged, Report, State, train
 from visavis.recipes.recipe import Recipe
 from visavis.report.progress import TrainingProgress
+from visavis.runs.judging import Watcher
 from visavis.runs.saving import measure, measured, sample_grid, save_all, save_checkpoint, save_snapshot
 from visavis.runs.session import Options, Session, open_session
+from visavis.training import parallel
+from visavis.training.devices import pick_device
+from visavis.training.loop import Diverged, Report, State, train
 
 __all__ = ["Options", "run"]
 

@@ -8,15 +8,15 @@ import torch
 
 import visavis
 from visavis import files
+from visavis.metrics import METRICS
 from visavis.models import snapshot
 from visavis.models.generate import Model
-from visavis.training.loop import Diverged, State
-from visavis.metrics import METRICS
+from visavis.models.snapshot import Description
 from visavis.report.curves import plot_curves
 from visavis.report.grids import save_grid
 from visavis.report.sheets import sheet
 from visavis.runs.session import Session
-from visavis.models.snapshot import Description
+from visavis.training.loop import Diverged, State
 
 
 def save_checkpoint(session: Session) -> None:

@@ -16,16 +16,16 @@ import torch.distributed as dist
 from torch import Tensor
 
 from visavis import files
-from visavis.runs import folder
-from visavis.training import parallel
-from visavis.models import snapshot
-from visavis.runs.build import prepare
 from visavis.data import AnySet, Batches, held_out
-from visavis.training.devices import make_fast
 from visavis.errors import UserError
-from visavis.training.loop import State
+from visavis.models import snapshot
 from visavis.recipes.recipe import Recipe
 from visavis.report.logs import RunLog
+from visavis.runs import folder
+from visavis.runs.build import prepare
+from visavis.training import parallel
+from visavis.training.devices import make_fast
+from visavis.training.loop import State
 
 LOG = logging.getLogger("visavis")
 T = TypeVar("T")
