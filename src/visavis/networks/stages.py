@@ -3,7 +3,7 @@
 from visavis.errors import UserError
 
 BASES = (4, 5, 6, 7)
-"""Sides of the coarsest stage, in pixels: every doubling of one of these is a resolution that networks reach."""
+"""Sides of the coarsest stage, in pixels; what networks reach is a doubling of one of these."""
 
 
 def stages_of(resolution: int) -> tuple[int, int]:
@@ -22,8 +22,8 @@ def stages_of(resolution: int) -> tuple[int, int]:
     below = max((r for r in reached if r < resolution), default=reached[0])
     above = min((r for r in reached if r > resolution), default=reached[-1])
     raise UserError(
-        f"resolution {resolution} is no doubling of {', '.join(map(str, BASES))} (nearest: {below}, {above}); "
-        f"give --data.resolution {above}"
+        f"resolution {resolution} is no doubling of {', '.join(map(str, BASES))} (nearest: {below}, "
+        f"{above}); give --data.resolution {above}"
     )
 
 

@@ -27,8 +27,8 @@ def run(recipe: Recipe, options: Options) -> dict[str, Any]:
     """Train ``recipe`` in ``options.out``, resuming what stands there; what ``visavis train --json`` prints.
 
     Raises :class:`UserError` for a user's mistake, before anything is written; KeyboardInterrupt once an
-    interrupted run is saved; :class:`~visavis.training.loop.Diverged` with the last good checkpoint, if one was
-    saved before, in place.
+    interrupted run is saved; :class:`~visavis.training.loop.Diverged` with the last good checkpoint, if one
+    was saved before, in place.
     """
     device = parallel.start(pick_device(options.device))
     with ExitStack() as stack:
