@@ -10,8 +10,9 @@ from visavis.core import Config, Names
 class DataConfig(Config):
     """A set of images; :func:`visavis.data.load_images` reads it.
 
-    A source is ``digits``, ``stacked-digits``, a folder of class folders, a folder of images, a parquet
-    folder in the hub's layout or one of its files, an ``.npz`` (key ``images``), a hub name ``owner/name``.
+    A source is ``mnist-10k``, ``stacked-mnist-10k``, ``digits``, ``stacked-digits``, a folder of class
+    folders, a folder of images, a parquet folder in the hub's layout or one of its files, an ``.npz`` (key
+    ``images``), a hub name ``owner/name``.
     """
 
     source: str

@@ -6,7 +6,7 @@ import numpy as np
 import PIL
 
 from visavis import errors
-from visavis.data import arrays, cache, digits
+from visavis.data import arrays, cache, digits, mnist
 from visavis.data.config import DataConfig
 from visavis.data.decode import RULE
 from visavis.data.encoded import Decoder, LazyImages, decode_all, make_decoder
@@ -20,6 +20,8 @@ from visavis.errors import UserError
 EMBEDDED: dict[str, Splits] = {
     "digits": digits.DIGITS,
     "stacked-digits": digits.STACKED_DIGITS,
+    "mnist-10k": mnist.MNIST,
+    "stacked-mnist-10k": mnist.STACKED_MNIST,
 }
 """Sets that come with the package."""
 

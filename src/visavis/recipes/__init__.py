@@ -3,12 +3,14 @@
 from collections.abc import Callable
 
 from visavis.errors import unknown
-from visavis.recipes import digits, siamese, translation, vae
+from visavis.recipes import digits, mnist, siamese, translation, vae
 from visavis.recipes.recipe import Recipe
 
 DEFAULT = "stacked-digits"
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
+    "mnist": mnist.mnist,
+    "stacked-mnist": mnist.stacked_mnist,
     "stacked-digits": digits.stacked_digits,
     "digits": digits.digits,
     "siamese-catsdogs": siamese.siamese_catsdogs,

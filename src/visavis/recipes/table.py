@@ -11,7 +11,12 @@ from visavis.networks import build, parameters
 from visavis.recipes import RECIPES
 from visavis.recipes.recipe import Recipe
 
-EMBEDDED = {"digits": Shape(1, 8), "stacked-digits": Shape(3, 8)}
+EMBEDDED = {
+    "digits": Shape(1, 8),
+    "stacked-digits": Shape(3, 8),
+    "mnist-10k": Shape(1, 28),
+    "stacked-mnist-10k": Shape(3, 28),
+}
 
 
 def describe_all() -> list[dict[str, Any]]:

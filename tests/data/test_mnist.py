@@ -1,0 +1,71 @@
+"""The embedded part of MNIST: its size, its record, its stacks; where it is at hand, the set it is of."""
+
+import hashlib
+import json
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from visavis.data import DataConfig, load_images
+from visavis.data.mnist import FILE, mnist, stacked_mnist
+from visavis.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+WHOLE = ROOT.parent / "shared" / "data" / "mnist" / "mnist"
+
+
+@pytest.mark.parametrize(("split", "of_each"), [("train", 800), ("test", 200)])
+def test_as_many_of_each_digit(split: str, of_each: int) -> None:
+    images, labels = mnist(split)
+    assert images.shape == (10 * of_each, 28, 28, 1) and images.dtype == np.uint8 and images.max() == 255
+    assert labels.dtype == np.int64 and np.bincount(labels).tolist() == [of_each] * 10
+    assert len({image.tobytes() for image in images}) == len(images)
+
+
+def test_the_file_is_the_one_of_the_record_and_has_its_licence_beside_it() -> None:
+    record = json.loads((ROOT / "results" / "mnist-10k.json").read_text())
+    assert len(FILE.read_bytes()) == record["bytes"] < 2_000_000
+    for split in ("train", "test"):
+        pixels = np.ascontiguousarray(mnist(split)[0][..., 0])
+        assert hashlib.sha256(pixels.tobytes()).hexdigest() == record[f"{split}_images_sha256"]
+    beside = files("visavis.data") / "embedded"
+    assert "CC BY-SA 3.0" in (beside / "MNIST.md").read_text()
+    assert "Attribution-ShareAlike 3.0 Unported" in (beside / "CC-BY-SA-3.0.txt").read_text()
+
+
+def test_stacks() -> None:
+    images, labels = stacked_mnist("test")
+    assert images.shape == (10_000, 28, 28, 3) and labels.shape == (10_000,)
+    known = {image.tobytes(): label for image, label in zip(*mnist("test"), strict=True)}
+    for image, label in zip(images[:20], labels[:20], strict=True):
+        r, g, b = (known[np.ascontiguousarray(image[..., c]).tobytes()] for c in range(3))
+        assert label == 100 * r + 10 * g + b
+    assert len(np.unique(labels)) == 1000
+
+
+def test_names_and_splits() -> None:
+    images = load_images(DataConfig(source="mnist-10k", split="test", classes="7,1"))
+    assert len(images) == 400 and images.classes == ("7", "1") and images.channels == 1
+    with pytest.raises(UserError, match=r"unknown split 'val' \(allowed: train, test\)"):
+        load_images(DataConfig(source="stacked-mnist-10k", split="val"))
+
+
+def test_the_sets_never_change() -> None:
+    """Scores are compared by digest: a change here is a change of data set."""
+    assert load_images(DataConfig(source="mnist-10k")).digest == "4b148b884fc239f871fc8dff9bf7834b"
+    assert (
+        load_images(DataConfig(source="stacked-mnist-10k", split="test")).digest
+        == "3ab98fb69bf99a9dd6749cb5ecf2b7ff"
+    )
+
+
+@pytest.mark.skipif(not WHOLE.is_dir(), reason="MNIST's parquet files are not beside the checkout")
+def test_it_is_a_part_of_the_whole_set() -> None:
+    whole = load_images(DataConfig(source=str(WHOLE), split="test"))
+    with FILE.open("rb") as file, np.load(file) as arrays:
+        rows = arrays["test_rows"]
+    images, labels = mnist("test")
+    assert whole.labels is not None and np.array_equal(whole.labels[rows], labels)
+    assert np.array_equal(np.asarray(whole.images[rows])[..., :1], images)
