@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal, NamedTuple, Protocol
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PositiveInt
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PositiveInt, model_validator
 from torch import Tensor, nn
 
 Scalars = dict[str, Tensor]
@@ -40,16 +40,31 @@ class Config(BaseModel):
 
 
 class Ramp(Config):
-    """A value that moves from ``start`` to ``end`` over the first ``images`` images and then stays."""
+    """A value that moves from ``start`` to ``end`` over the first ``images`` images and then stays.
+
+    "exponential" multiplies it by the same factor each image (both ends above 0): a decay by 0.995 an epoch
+    ends, after n epochs, at ``start`` · 0.995ⁿ.
+    """
 
     start: float
     end: float
     images: PositiveInt
-    shape: Literal["linear", "cosine"] = "cosine"
+    shape: Literal["linear", "cosine", "exponential"] = "cosine"
+
+    @model_validator(mode="after")
+    def _has_a_ratio(self) -> "Ramp":
+        if self.shape == "exponential" and min(self.start, self.end) <= 0:
+            raise ValueError(
+                f"an exponential ramp from {self.start} to {self.end} (allowed: both above 0); "
+                "mend it, or give the shape linear"
+            )
+        return self
 
     def at(self, images: int) -> float:
         """The value once ``images`` images have been seen."""
         t = min(images / self.images, 1.0)
+        if self.shape == "exponential":
+            return float(self.start * (self.end / self.start) ** t)
         t = (1 - math.cos(math.pi * t)) / 2 if self.shape == "cosine" else t
         return self.start + (self.end - self.start) * t
 
@@ -61,6 +76,11 @@ Value = float | Ramp
 def value_at(value: Value, images: int) -> float:
     """The number that ``value`` is after ``images`` images."""
     return value.at(images) if isinstance(value, Ramp) else value
+
+
+def ends_of(value: Value) -> tuple[float, ...]:
+    """The numbers between which ``value`` stays."""
+    return (value.start, value.end) if isinstance(value, Ramp) else (value,)
 
 
 def _one_or_many(value: object) -> object:
@@ -99,9 +119,13 @@ class Shape(NamedTuple):
     resolution: int
 
 
-def always(step: int) -> bool:
+def always(step: int, images: int = 0) -> bool:
     """Due at every step."""
     return True
+
+
+def unchanged(nets: Nets) -> None:
+    """Leave the networks as the optimiser left them."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +134,7 @@ class Every:
 
     n: int
 
-    def __call__(self, step: int) -> bool:
+    def __call__(self, step: int, images: int = 0) -> bool:
         """Whether the phase runs at ``step``."""
         return step % self.n == 0
 
@@ -120,12 +144,15 @@ class Phase:
     """One optimiser step: the networks that it trains, the loss that they minimise, when it is due.
 
     ``loss(nets, batch, images)`` gets the networks, this step's batch and the images seen so far, and returns
-    a scalar to minimise and named scalars to report.
+    a scalar to minimise and named scalars to report.  ``due(step, images)`` says whether it runs.
+    ``after(nets)`` is done to the networks once the optimiser has stepped, without gradients: a projection
+    (weight clipping), or a running mean of weights.
     """
 
     trains: tuple[str, ...]
     loss: Callable[[Nets, Batch, int], tuple[Tensor, Scalars]]
-    due: Callable[[int], bool] = always
+    due: Callable[[int, int], bool] = always
+    after: Callable[[Nets], None] = unchanged
 
 
 class Objective(Protocol):

@@ -266,3 +266,31 @@ def test_bf16_runs_the_forward_pass_in_bf16_and_keeps_the_weights_in_fp32() -> N
     list(train(state, game, real_batches, schedule.model_copy(update={"precision": "bf16"}), 2 * BATCH))
     assert set(seen) == {torch.bfloat16}
     assert all(p.dtype == torch.float32 and p.isfinite().all() for p in state.nets.parameters())
+
+
+def test_what_a_phase_does_after_its_step_is_done_to_the_networks_it_moved() -> None:
+    """From 1 a step goes to 0.9, which is clipped to 0.85; the next goes to 0.75, which is left."""
+    state, game, schedule = slope_state()
+
+    def clip(nets) -> None:
+        nets["G"].w.clamp_(max=0.85)
+
+    phase = Phase(("G",), game.loss, after=clip)
+    update(state, phase, ones(0), schedule)
+    assert_close(state.nets["G"].w.item(), 0.85, rtol=1e-6, atol=0)
+    update(state, phase, ones(1), schedule)
+    assert_close(state.nets["G"].w.item(), 0.75, rtol=1e-5, atol=0)
+
+
+def test_a_phase_may_be_due_until_some_images_are_seen() -> None:
+    state, game, schedule = slope_state()
+    game.due = lambda step, images: images < 3 * BATCH
+    list(train(state, game, ones, schedule, 6 * BATCH))
+    assert_close(state.nets["G"].w.item(), 0.7, rtol=1e-5, atol=0)
+
+
+def test_an_exponential_ramp_multiplies() -> None:
+    ramp = Ramp(start=8.0, end=1.0, images=3, shape="exponential")
+    assert_close([ramp.at(n) for n in range(5)], [8.0, 4.0, 2.0, 1.0, 1.0])
+    with pytest.raises(ValueError, match="both above 0"):
+        Ramp(start=1.0, end=0.0, images=3, shape="exponential")

@@ -45,11 +45,11 @@ def watched(images: Images) -> Images:
 class Otherwise:
     """Due when ``due`` is not."""
 
-    due: Callable[[int], bool]
+    due: Callable[[int, int], bool]
 
-    def __call__(self, step: int) -> bool:
+    def __call__(self, step: int, images: int = 0) -> bool:
         """Whether the phase runs at ``step``."""
-        return not self.due(step)
+        return not self.due(step, images)
 
 
 class Adversarial(Config):

@@ -11,7 +11,7 @@ import torch
 from pydantic import AfterValidator, Field, PositiveInt
 from torch import Tensor, nn
 
-from visavis.core import Batch, Config, Objective, Phase, Ramp, Scalars, Value, mix, value_at
+from visavis.core import Batch, Config, Objective, Phase, Ramp, Scalars, Value, ends_of, mix, value_at
 from visavis.training import parallel
 
 Precision = Literal["fp32", "bf16"]
@@ -19,7 +19,7 @@ Batches = Callable[[int], Batch]
 
 
 def _some_rate(value: Value) -> Value:
-    ends = (value.start, value.end) if isinstance(value, Ramp) else (value,)
+    ends = ends_of(value)
     if min(ends) < 0 or max(ends) <= 0:
         raise ValueError("no learning rate (allowed: above 0, a ramp may begin or end at 0); mend --lr")
     return value
@@ -158,7 +158,7 @@ def train(
         step = state.images // schedule.batch_size
         batch = batches(step)
         for index, phase in enumerate(phases):
-            if phase.due(step):
+            if phase.due(step, state.images):
                 torch.manual_seed(mix(schedule.seed, step, index))
                 _tally(state, update(state, phase, batch, schedule))
         state.images += schedule.batch_size
@@ -184,6 +184,8 @@ def update(state: State, phase: Phase, batch: Batch, schedule: Schedule) -> Scal
         _set_rates(state.optimisers[name], schedule.adam[name], state.images)
         state.optimisers[name].step()
         state.optimisers[name].zero_grad(set_to_none=True)
+    with torch.no_grad():
+        phase.after(dict(state.nets.items()))
     return scalars
 
 
