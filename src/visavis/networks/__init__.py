@@ -12,8 +12,8 @@ from torch import nn
 from visavis.core import Config, IntTuple, Shape
 from visavis.errors import UserError
 from visavis.networks.autoencoder import ConvDecoder, ConvEncoder, ResidualDecoder, ResidualEncoder
-from visavis.networks.critic import PairCritic
-from visavis.networks.heads import HEADS, Concat
+from visavis.networks.critic import LabelMap, PairCritic
+from visavis.networks.heads import HEADS, Concat, Difference, Head, Single
 from visavis.networks.patch import PatchGAN
 from visavis.networks.residual import ResidualBranch, ResidualGenerator
 from visavis.networks.siamese import SiameseBranch, SiameseGenerator
@@ -47,34 +47,67 @@ BranchConfig = Annotated[SiameseBranch | ResidualBranch, Field(discriminator="ki
 
 
 class CriticConfig(Config):
-    """A pair critic: its branch, its head and, for the concat head, the layers of its MLP."""
+    """A pair critic: its branch, its head and, for the concat head, the layers of its MLP.
+
+    ``conditioning``: how a conditional critic knows the class.  "projection": (w + e_y)·f, "embedding": e_y·f
+    (both in the difference and the single head); "map": a learned map of the class beside the image's
+    channels; "classifier": it does not, and tells the class itself; "none": it does not.  ``head_init``: how
+    the head's weights start; ``spectral``: with spectral normalisation; ``logit_slope``: see
+    :class:`~visavis.networks.heads.Single`.
+    """
 
     kind: Literal["pair"] = "pair"
     branch: BranchConfig
     head: Literal["concat", "difference", "distance", "cosine", "single"] = "difference"
+    conditioning: Literal["projection", "embedding", "map", "classifier", "none"] = "projection"
     hidden: IntTuple = (256,)
     slope: float = 0.2
     dropout: float = 0.0
     random_order: bool = False
+    head_init: Literal["unit", "dcgan", "torch"] = "unit"
+    spectral: bool = False
+    logit_slope: float = 1.0
 
     @model_validator(mode="after")
-    def _concat_only(self) -> "CriticConfig":
+    def _fields_fit_head(self) -> "CriticConfig":
         if self.random_order and self.head != "concat":
             raise ValueError(f"random_order is for the concat head, not for '{self.head}'")
+        if self.logit_slope != 1 and self.head != "single":
+            raise ValueError(f"logit_slope is for the single head, not for '{self.head}'")
+        if (self.spectral or self.head_init != "unit") and not HEADS[self.head].conditional:
+            raise ValueError(f"spectral and head_init are for a linear head, not for '{self.head}'")
         return self
 
     def build(self, shape: Shape, classes: int) -> PairCritic:
-        """The critic; class-conditional for ``classes`` above 0, which difference and single heads can be."""
-        branch, features = self.branch.build(shape, classes)
+        """The critic; for ``classes`` above 0 it is class-conditional, in the way of ``conditioning``."""
+        mapped = bool(classes) and self.conditioning == "map"
+        told = bool(classes) and self.conditioning == "classifier"
+        seen = shape._replace(channels=shape.channels + 1) if mapped else shape
+        branch, features = self.branch.build(seen, classes)
+        return PairCritic(
+            branch,
+            self._head(features, classes),
+            LabelMap(classes, shape.resolution) if mapped else None,
+            nn.Linear(features, classes) if told else None,
+        )
+
+    def _head(self, features: int, classes: int) -> Head:
         head = HEADS[self.head]
-        if classes and not head.conditional:
+        known = classes if self.conditioning in ("projection", "embedding") else 0
+        if known and not head.conditional:
             allowed = ", ".join(name for name, each in HEADS.items() if each.conditional)
-            raise UserError(f"the {self.head} head cannot be conditional; allowed: {allowed}")
-        if head is Concat:
-            return PairCritic(
-                branch, Concat(features, 0, self.hidden, self.slope, self.dropout, self.random_order)
+            raise UserError(
+                f"the {self.head} head cannot be conditional; allowed: {allowed}, "
+                "or another --networks.D.conditioning"
             )
-        return PairCritic(branch, head(features, classes))
+        common = self.conditioning != "embedding"
+        if issubclass(head, Single):
+            return head(features, known, common, self.head_init, self.spectral, self.logit_slope)
+        if issubclass(head, Difference):
+            return head(features, known, common, self.head_init, self.spectral)
+        if issubclass(head, Concat):
+            return head(features, 0, self.hidden, self.slope, self.dropout, self.random_order)
+        return head(features)
 
 
 NetworkConfig = Annotated[

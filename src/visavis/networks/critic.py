@@ -1,21 +1,68 @@
 """The pair critic c(a, b) = head(f(a), f(b)): one shared branch f, one head."""
 
+import torch
 from torch import Tensor, nn
 
+from visavis.errors import UserError
 from visavis.networks.heads import Head
 
 
-class PairCritic(nn.Module):
-    """Scores pairs of images; the branch maps ``[N, C, H, W] -> [N, F]``."""
+class LabelMap(nn.Module):
+    """One more channel before a branch: a learned map of the image's class (Mirza and Osindero 2014).
 
-    def __init__(self, branch: nn.Module, head: Head) -> None:
+    Before a convolutional branch it is the label as an input map, before an MLP the embedding appended to the
+    pixels.
+    """
+
+    def __init__(self, classes: int, resolution: int) -> None:
+        super().__init__()
+        self.resolution = resolution
+        self.maps = nn.Embedding(classes, resolution * resolution)
+
+    def forward(self, x: Tensor, labels: Tensor | None) -> Tensor:
+        """``[N, C, R, R]``, ``[N]`` -> ``[N, C + 1, R, R]``."""
+        if labels is None:
+            raise UserError("this critic is conditional: it needs the images' labels")
+        maps = self.maps(labels).unflatten(1, (1, self.resolution, self.resolution))
+        return torch.cat([x, maps.to(x.dtype)], 1)
+
+
+class PairCritic(nn.Module):
+    """Scores pairs of images; the branch maps ``[N, C, H, W] -> [N, F]``.
+
+    ``label_map`` shows the branch the class as well; ``classifier`` (``[N, F] -> [N, classes]``) tells the
+    class from the branch's features, for an auxiliary classifier's game.
+    """
+
+    def __init__(
+        self,
+        branch: nn.Module,
+        head: Head,
+        label_map: LabelMap | None = None,
+        classifier: nn.Module | None = None,
+    ) -> None:
         super().__init__()
         self.branch = branch
         self.head = head
+        self.label_map = label_map
+        self.classifier = classifier
+
+    def features(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Run the branch once: ``[N, C, H, W] -> [N, F]``; labels matter where the branch sees them."""
+        shown = x if self.label_map is None else self.label_map(x, labels)
+        features: Tensor = self.branch(shown)
+        return features
 
     def embed(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         """Run the branch once: ``[N, C, H, W] -> [N, …]``, what :meth:`score` takes."""
-        return self.head.embed(self.branch(x), labels)
+        return self.head.embed(self.features(x, labels), labels)
+
+    def class_logits(self, features: Tensor) -> Tensor:
+        """Logits of the classes, from :meth:`features`: ``[N, F] -> [N, classes]`` (Odena et al. 2017)."""
+        if self.classifier is None:
+            raise UserError("this critic tells no classes; give --networks.D.conditioning classifier")
+        logits: Tensor = self.classifier(features)
+        return logits.float()
 
     def score(self, a: Tensor, b: Tensor) -> Tensor:
         """The scores of pairs of embeddings."""

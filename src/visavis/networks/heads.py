@@ -6,14 +6,17 @@ embeddings whose leading dimensions broadcast.  ``antisymmetric`` heads return a
 looks more real; 0 for an image with itself), the others a *similarity*.
 """
 
+import math
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import leaky_relu
 
 from visavis.errors import UserError
 from visavis.networks.cpu import product
 from visavis.networks.layers import Dropout
+from visavis.networks.norms import SpectralEmbedding
 from visavis.training import parallel
 
 
@@ -33,45 +36,83 @@ class Head(nn.Module):
 
 
 class Difference(Head):
-    """w·f(a) - w·f(b), with class embeddings (w + e_y)·f: the pairing of RpGAN (Sun et al. 2020)."""
+    """w·f(a) - w·f(b): the pairing of RpGAN (Sun et al. 2020).
+
+    Of a class y it is (w + e_y)·f, the projection of Miyato and Koyama (2018, eq. 3); ``common``: False
+    leaves w away, as R3GAN does.  ``spectral``: w and the matrix of the e_y are divided by their largest
+    singular value.
+    """
 
     antisymmetric = True
     conditional = True
+    weight: nn.Parameter | None
 
-    def __init__(self, features: int, classes: int = 0) -> None:
+    def __init__(
+        self, features: int, classes: int = 0, common: bool = True, init: str = "unit", spectral: bool = False
+    ) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(features) / features**0.5)
-        self.classes = nn.Embedding(classes, features) if classes else None
-        if self.classes is not None:
+        self.spectral = spectral
+        self.weight = nn.Parameter(_drawn(init, features)) if common or not classes else None
+        self.classes: nn.Embedding | None = None
+        if classes:
+            make = SpectralEmbedding if spectral else nn.Embedding
+            self.classes = make(classes, features)
             nn.init.normal_(self.classes.weight, 0.0, features**-0.5)
 
     def embed(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
         """``[N, F] -> [N]``: how real the image looks; only differences of it mean anything."""
         weight = self.weight
+        if weight is not None and self.spectral:
+            weight = weight / weight.norm()
         if self.classes is not None:
             if labels is None:
                 raise UserError("this critic is conditional: it needs the images' labels")
-            weight = weight + self.classes(labels)
+            of_class = self.classes(labels)
+            weight = of_class if weight is None else weight + of_class
+        assert weight is not None
         # no matrix product: in bf16 it would round the differences away
-        return (features.float() * weight).sum(1)
+        score: Tensor = (features.float() * weight).sum(1)
+        return score
 
     def score(self, a: Tensor, b: Tensor) -> Tensor:
         """Above 0: ``a`` looks more real."""
         return a - b
 
 
+def _drawn(init: str, features: int) -> Tensor:
+    """The first weights ``[F]``: N(0, 1/√F) ("unit"), N(0, 0.02) ("dcgan"), U(±1/√F) ("torch")."""
+    if init == "torch":
+        return torch.empty(features).uniform_(-1, 1) / math.sqrt(features)
+    return torch.randn(features) * 0.02 if init == "dcgan" else torch.randn(features) / features**0.5
+
+
 class Single(Difference):
-    """An ordinary discriminator: the pair's first member is ignored, the score is w·f(b) + bias."""
+    """An ordinary discriminator: the pair's first member is ignored, the score is w·f(b) + bias.
+
+    ``logit_slope``: a leaky ReLU on the logit, which no discriminator should have and S3's has.
+    """
 
     antisymmetric = False
 
-    def __init__(self, features: int, classes: int = 0) -> None:
-        super().__init__(features, classes)
+    def __init__(
+        self,
+        features: int,
+        classes: int = 0,
+        common: bool = True,
+        init: str = "unit",
+        spectral: bool = False,
+        logit_slope: float = 1.0,
+    ) -> None:
+        super().__init__(features, classes, common, init, spectral)
+        self.logit_slope = logit_slope
         self.bias = nn.Parameter(torch.zeros(()))
+        if init == "torch":
+            nn.init.uniform_(self.bias, -(features**-0.5), features**-0.5)
 
     def embed(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
         """``[N, F] -> [N]``: the logit "real"."""
-        return super().embed(features, labels) + self.bias
+        logits: Tensor = super().embed(features, labels) + self.bias
+        return logits if self.logit_slope == 1 else leaky_relu(logits, self.logit_slope)
 
     def score(self, a: Tensor, b: Tensor) -> Tensor:
         """The second member's logit."""

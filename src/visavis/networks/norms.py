@@ -4,7 +4,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import normalize
+from torch.nn.functional import embedding, linear, normalize
 
 from visavis.networks.cpu import laid_out_like
 from visavis.networks.layers import BatchNorm2d
@@ -51,24 +51,24 @@ def init_convs(net: nn.Module, normed: bool) -> None:
                 nn.init.zeros_(layer.bias)
 
 
-class SpectralConv2d(nn.Conv2d):
-    """A convolution whose weight is divided by its largest singular value (Miyato et al. 2018, eq. 8).
+class Spectral(nn.Module):
+    """A layer whose weight is divided by its largest singular value (Miyato et al. 2018, eq. 8).
 
-    The weight is seen as a matrix ``[out, in · k · k]``.  Each pass in training makes one step of power
-    iteration from the buffer ``u``, which a checkpoint holds; afterwards ``u`` stays.  In float32 whatever
-    the precision of the pass.
+    The weight is seen as a matrix ``[out, rest]``.  Each pass in training makes one step of power iteration
+    from the buffer ``u``, which a checkpoint holds; afterwards ``u`` stays.  In float32 whatever the
+    precision of the pass.
     """
 
     u: Tensor
+    weight: Tensor
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, padding: int = 0) -> None:
-        super().__init__(inputs, outputs, kernel, stride, padding)
-        self.register_buffer("u", normalize(torch.randn(outputs), dim=0))
+    def start(self) -> None:
+        """The buffer from which the iteration starts."""
+        self.register_buffer("u", normalize(torch.randn(len(self.weight)), dim=0))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """As torch's, with weight / σ."""
-        y: Tensor = self._conv_forward(x, self.weight / self.sigma(), self.bias)
-        return y
+    def normed(self) -> Tensor:
+        """weight / σ."""
+        return self.weight / self.sigma()
 
     def sigma(self) -> Tensor:
         """The estimate of the largest singular value, differentiable in the weight."""
@@ -81,6 +81,52 @@ class SpectralConv2d(nn.Conv2d):
                     self.u.copy_(u)
             largest: Tensor = torch.dot(u, matrix @ v)
             return largest
+
+
+class SpectralConv2d(nn.Conv2d, Spectral):
+    """A convolution with spectral normalisation."""
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        stride: int = 1,
+        padding: int = 0,
+        groups: int = 1,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(inputs, outputs, kernel, stride, padding, groups=groups, bias=bias)
+        self.start()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As torch's, with weight / σ."""
+        y: Tensor = self._conv_forward(x, self.normed(), self.bias)
+        return y
+
+
+class SpectralLinear(nn.Linear, Spectral):
+    """A linear map with spectral normalisation."""
+
+    def __init__(self, inputs: int, outputs: int, bias: bool = True) -> None:
+        super().__init__(inputs, outputs, bias)
+        self.start()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As torch's, with weight / σ."""
+        return linear(x, self.normed(), self.bias)
+
+
+class SpectralEmbedding(nn.Embedding, Spectral):
+    """An embedding whose matrix ``[classes, width]`` has spectral normalisation."""
+
+    def __init__(self, classes: int, width: int) -> None:
+        super().__init__(classes, width)
+        self.start()
+
+    def forward(self, labels: Tensor) -> Tensor:
+        """``[N] -> [N, width]``."""
+        return embedding(labels, self.normed())
 
 
 def make_conv(

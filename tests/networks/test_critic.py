@@ -1,0 +1,81 @@
+"""What a conditional critic knows of the class, and what it tells."""
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from visavis.core import Shape
+from visavis.errors import UserError
+from visavis.networks import CriticConfig, ResidualBranch
+
+SHAPE = Shape(1, 8)
+
+
+def critic(**settings: object):
+    torch.manual_seed(0)
+    config = CriticConfig(branch=ResidualBranch(widths=(8, 8), features=6), head="single", **settings)
+    return config.build(SHAPE, 3)
+
+
+@pytest.mark.parametrize("conditioning", ["projection", "embedding", "map"])
+def test_it_knows_the_class_and_needs_it(conditioning: str) -> None:
+    net, x = critic(conditioning=conditioning), torch.randn(1, 1, 8, 8).expand(3, -1, -1, -1)
+    scores = net.embed(x, torch.arange(3))
+    assert (scores[:, None] - scores).abs().add(torch.eye(3)).min() > 1e-4
+    with pytest.raises(UserError, match="labels"):
+        net.embed(x)
+
+
+@pytest.mark.parametrize("conditioning", ["classifier", "none"])
+def test_it_does_not_know_the_class(conditioning: str) -> None:
+    net, x = critic(conditioning=conditioning), torch.randn(1, 1, 8, 8).expand(3, -1, -1, -1)
+    assert_close(net.embed(x, torch.arange(3)), net.embed(x))
+
+
+def test_an_auxiliary_classifier_tells_the_class_of_features() -> None:
+    net, x = critic(conditioning="classifier"), torch.randn(4, 1, 8, 8)
+    features = net.features(x)
+    assert_close(net.class_logits(features), net.classifier(features))
+    assert net.class_logits(features).shape == (4, 3)
+    with pytest.raises(UserError, match="conditioning classifier"):
+        critic().class_logits(features)
+
+
+def test_any_head_goes_with_a_map_of_the_class() -> None:
+    for head in ("concat", "distance", "cosine", "difference"):
+        config = CriticConfig(branch=ResidualBranch(widths=(8, 8)), head=head, conditioning="map")
+        net, (a, b), y = config.build(SHAPE, 3), torch.randn(2, 2, 1, 8, 8), torch.tensor([0, 2])
+        assert net(a, b, y).shape == (2,)
+        if head in ("concat", "distance", "cosine"):
+            with pytest.raises(UserError, match="cannot be conditional"):
+                CriticConfig(branch=config.branch, head=head).build(SHAPE, 3)
+
+
+def test_embedding_is_the_projection_without_the_weight_of_all_classes() -> None:
+    net, x, y = critic(conditioning="embedding"), torch.randn(3, 1, 8, 8), torch.tensor([2, 0, 1])
+    assert net.head.weight is None
+    expected = (net.features(x) * net.head.classes.weight[y]).sum(1) + net.head.bias
+    assert_close(net.embed(x, y), expected)
+
+
+def test_a_spectral_head_is_divided_by_its_singular_values() -> None:
+    net, x, y = critic(spectral=True), torch.randn(3, 1, 8, 8), torch.tensor([2, 0, 1])
+    with torch.no_grad():
+        net.head.weight *= 7
+        for _ in range(100):
+            net.embed(x, y)
+        sigma = torch.linalg.svdvals(net.head.classes.weight)[0]
+        weight = net.head.weight / net.head.weight.norm() + net.head.classes.weight[y] / sigma
+        assert_close(net.embed(x, y), (net.features(x) * weight).sum(1) + net.head.bias, rtol=1e-4, atol=1e-5)
+
+
+def test_a_slope_on_the_logit_and_the_starts_of_a_head() -> None:
+    plain, leaky = critic(head_init="torch"), critic(head_init="torch", logit_slope=0.01)
+    x, y = 9 * torch.randn(50, 1, 8, 8), torch.zeros(50, dtype=torch.long)
+    logits = plain.embed(x, y)
+    assert logits.min() < 0 < logits.max()
+    assert_close(leaky.embed(x, y), torch.where(logits > 0, logits, 0.01 * logits))
+    assert plain.head.weight.abs().max() <= 6**-0.5
+    for settings in ({"logit_slope": 0.1}, {"spectral": True}):
+        with pytest.raises(ValueError, match="head"):
+            CriticConfig(branch=ResidualBranch(), head="distance", **settings)
