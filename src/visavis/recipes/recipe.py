@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from fnmatch import fnmatch
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, NonNegativeInt, PositiveInt, ValidationError, model_validator
 
@@ -25,6 +25,8 @@ class Recipe(Config):
     ``snapshot_every``: images between two snapshots with their sample grids, of which the last
     ``keep_snapshots`` are kept (None: all). ``metrics``: names of ``visavis.metrics.METRICS`` taken of
     ``metric_samples`` images when training ends.  ``watch``: evaluation on the way there.
+    ``precision``: ``auto`` is bf16 where the hardware multiplies it and fp32 elsewhere; a run settles and
+    records which.
     """
 
     name: Name
@@ -36,7 +38,7 @@ class Recipe(Config):
     batch_size: PositiveInt = 64
     images: PositiveInt
     average: Average = Average()
-    precision: Precision = "fp32"
+    precision: Precision | Literal["auto"] = "fp32"
     channels_last: bool = False
     conditional: bool = False
     seed: NonNegativeInt = 0
@@ -126,7 +128,8 @@ class Recipe(Config):
         return self.objective.task
 
     def schedule(self) -> Schedule:
-        """The part that the loop reads."""
+        """The part that the loop reads, of a recipe whose precision is settled."""
+        assert self.precision != "auto"
         return Schedule(
             batch_size=self.batch_size,
             tick=self.tick,

@@ -43,7 +43,7 @@ def siamese_catsdogs_as_written() -> Recipe:
         batch_size=128,
         images=1_000_000,
         average=Average(decay=0.999),
-        precision="bf16",
+        precision="auto",
         channels_last=True,
         tick=2_560,
         snapshot_every=10_000,

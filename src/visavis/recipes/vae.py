@@ -51,7 +51,7 @@ def vae_cifar10() -> Recipe:
         batch_size=128,
         images=images,
         average=Average(halflife=20_000),
-        precision="bf16",
+        precision="auto",
         channels_last=True,
         tick=5_120,
         snapshot_every=250_000,

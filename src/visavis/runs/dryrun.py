@@ -1,5 +1,6 @@
 """``visavis train --dry-run``: sizes, memory and speed of a few steps; nothing is written."""
 
+import logging
 import resource
 import sys
 import time
@@ -11,9 +12,11 @@ from visavis.networks import parameters
 from visavis.recipes.recipe import Recipe
 from visavis.runs.build import prepare
 from visavis.runs.session import Options, total_images
+from visavis.runs.settle import said_of_precision, settled
 from visavis.training.devices import make_fast, pick_device
 from visavis.training.loop import train
 
+LOG = logging.getLogger("visavis")
 WARM, TIMED = 2, 5
 
 
@@ -21,7 +24,10 @@ def dry_run(recipe: Recipe, options: Options) -> dict[str, Any]:
     """Train a few steps in memory; raises what training would raise for the same mistakes."""
     device = pick_device(options.device)
     make_fast(device)
+    asked, recipe = recipe, settled(recipe, None if options.fresh else options.out, device)
     data, state, batches = prepare(recipe, device)
+    if line := said_of_precision(asked, recipe, device):
+        LOG.info(line)
     schedule, size = recipe.schedule(), recipe.batch_size
     list(train(state, recipe.objective, batches, schedule, WARM * size))
     started = time.perf_counter()
@@ -34,6 +40,7 @@ def dry_run(recipe: Recipe, options: Options) -> dict[str, Any]:
         "recipe": recipe.name,
         "data": {"images": len(data), "classes": len(data.classes), "resolution": data.resolution},
         "parameters": {name: parameters(state.nets[name]) for name in recipe.networks},
+        "precision": recipe.precision,
         "memory_bytes": _peak(device),
         "images_per_second": round(rate, 1),
         "images": total,

@@ -23,6 +23,7 @@ from visavis.recipes.recipe import Recipe
 from visavis.report.logs import RunLog
 from visavis.runs import folder
 from visavis.runs.build import prepare
+from visavis.runs.settle import said_of_precision, settled
 from visavis.training import parallel
 from visavis.training.devices import make_fast
 from visavis.training.loop import State
@@ -125,10 +126,14 @@ def total_images(recipe: Recipe, options: Options, data: AnySet) -> int | None:
 
 def open_session(recipe: Recipe, options: Options, device: torch.device, stack: ExitStack) -> Session:
     """Data, networks and state; last of all the run's folder, which is held until ``stack`` closes."""
+    asked = recipe
+    recipe = _from_first(lambda: settled(asked, None if options.fresh else options.out, device))
     session = _together(lambda: _prepare(recipe, options, device))
     start = _from_first(lambda: _find_start(session))
     _together(lambda: _take_up(session, start))
     _together(lambda: _claim(session, start, stack) if session.writes else None)
+    if session.writes and not session.ended and (line := said_of_precision(asked, recipe, device)):
+        LOG.info(line)
     return session
 
 
