@@ -107,9 +107,11 @@ def _note(name: str) -> str:
     rows = results(name)["rows"]
     record = rows[0]["evaluation"]["record"]
     torch = record.get("versions", {}).get("torch", "")
+    protocols = sorted({row["evaluation"]["record"].get("protocol", 0) for row in rows} - {0})
+    judged = f"; quality by protocol {', '.join(map(str, protocols))}" if protocols else ""
     return (
         "\n\n95 % intervals in brackets. One CPU core a run, shared with others; minutes of training "
-        f"alone, at the run's median rate; torch {torch}, {rows[0]['date']}."
+        f"alone, at the run's median rate; torch {torch}, {rows[0]['date']}{judged}."
     )
 
 

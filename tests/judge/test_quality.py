@@ -23,29 +23,31 @@ from visavis.judge.quality import (
     quality_interval,
 )
 from visavis.metrics.manifold import manifold
+from visavis.metrics.variety import alike, variety
 from visavis.networks.classifier import load_digit_classifier
 
 Normal = Callable[..., Tensor]
 Read = Callable[[Tensor], Labelled]
-NULL = Figures(0.8, 0.5, 1.0, 0.9, 0.95)
+NULL = Figures(0.8, 0.5, 1.0, 0.9, 0.6, 0.95)
 
 
 def test_by_hand() -> None:
-    found = quality(Figures(0.4, 0.125, 0.5, 0.9, 0.475), NULL)
+    found = quality(Figures(0.4, 0.125, 0.5, 0.9, 0.6, 0.475), NULL)
     assert_close(found.fidelity, 0.5)
     assert_close(found.diversity, 0.5)
     assert_close(found.classes, 0.5)
     assert_close(found.value, 50.0)
-    uneven = quality(Figures(0.8, 0.5, 1.0, 0.9, 0.475), NULL)
+    assert_close(quality(Figures(0.8, 0.125, 1.0, 0.9, 0.3, 0.95), NULL).diversity, 0.25)
+    uneven = quality(Figures(0.8, 0.5, 1.0, 0.9, 0.6, 0.475), NULL)
     assert_close(uneven.value, 100 * 3 / (1 + 1 + 2))
 
 
 def test_the_null_itself_scores_100_and_more_than_the_null_is_not_better() -> None:
     assert quality(NULL, NULL) == (100.0, 1.0, 1.0, 1.0)
-    assert quality(Figures(1.0, 0.5, 7.0, 0.9, 0.95), NULL).value == 100.0
+    assert quality(Figures(1.0, 0.5, 7.0, 0.9, 1.0, 0.95), NULL).value == 100.0
 
 
-@pytest.mark.parametrize("name", ["precision", "recall", "density", "coverage", "overlap"])
+@pytest.mark.parametrize("name", ["precision", "recall", "density", "coverage", "variety", "overlap"])
 def test_each_figure_pulls_it_down_and_to_0(name: str) -> None:
     def at(share: float) -> float:
         return quality(Figures(**{**vars(NULL), name: share * getattr(NULL, name)}), NULL).value
@@ -56,24 +58,24 @@ def test_each_figure_pulls_it_down_and_to_0(name: str) -> None:
 
 
 def test_the_value_is_at_most_three_times_the_worst_part() -> None:
-    found = quality(Figures(0.008, 0.5, 0.01, 0.9, 0.95), NULL)
+    found = quality(Figures(0.008, 0.5, 0.01, 0.9, 0.6, 0.95), NULL)
     assert_close(found.fidelity, 0.01)
     assert 2.9 < found.value < 3.0
 
 
 def test_without_classes_it_has_two_parts() -> None:
-    found = quality(Figures(0.4, 0.5, 0.5, 0.9), Figures(0.8, 0.5, 1.0, 0.9))
+    found = quality(Figures(0.4, 0.5, 0.5, 0.9, 0.6), Figures(0.8, 0.5, 1.0, 0.9, 0.6))
     assert found.classes is None
     assert_close(found.value, 100 * 2 / (1 + 2))
 
 
 def test_bad_figures_are_refused() -> None:
     with pytest.raises(UserError, match="coverage of held-out images is 0"):
-        quality(NULL, Figures(0.8, 0.5, 1.0, 0.0, 0.95))
+        quality(NULL, Figures(0.8, 0.5, 1.0, 0.0, 0.6, 0.95))
     with pytest.raises(UserError, match="coverage of held-out images is nan"):
-        quality(NULL, Figures(0.8, 0.5, 1.0, math.nan, 0.95))
+        quality(NULL, Figures(0.8, 0.5, 1.0, math.nan, 0.6, 0.95))
     with pytest.raises(UserError, match="classes of one side"):
-        quality(Figures(0.8, 0.5, 1.0, 0.9), NULL)
+        quality(Figures(0.8, 0.5, 1.0, 0.9, 0.6), NULL)
 
 
 def test_class_overlap_by_hand() -> None:
@@ -85,7 +87,8 @@ def test_class_overlap_by_hand() -> None:
 def test_figures_are_those_of_the_manifold(normal: Normal) -> None:
     made, real = normal(120, 4, 1), normal(150, 4)
     found = manifold(made, real)
-    expected = Figures(found.precision, found.recall, found.density, found.coverage)
+    share = variety(alike(made, real))
+    expected = Figures(found.precision, found.recall, found.density, found.coverage, share)
     assert figures(Labelled(made), Labelled(real)) == expected
     with pytest.raises(UserError, match="3 classes but no labels"):
         figures(Labelled(made), Labelled(real), 3)
@@ -110,6 +113,14 @@ def test_gaussians_fall_as_they_leave_the_real_ones(normal: Normal) -> None:
         assert values[0] > 96
         assert values[1] < values[0] - 2
         assert values[-1] < 20
+
+
+@pytest.mark.parametrize(("share", "least", "most"), [(0.9, 0, 15), (0.75, 0, 30), (0.1, 60, 95)])
+def test_where_the_mass_sits(share: float, least: float, most: float, normal: Normal) -> None:
+    """A share of the images drawn from twenty real pictures, the rest real and distinct."""
+    fresh, n = normal(1000, 16, 2), round(1000 * share)
+    few = fresh[torch.randint(20, (n,), generator=torch.Generator().manual_seed(0))]
+    assert least <= scored(torch.cat([few, fresh[20 : 1020 - n]])[:1000], normal) <= most
 
 
 @pytest.fixture(scope="module")

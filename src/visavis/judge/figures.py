@@ -20,6 +20,7 @@ from visavis.metrics.frechet import frechet_distance, frechet_infinity, frechet_
 from visavis.metrics.inception_score import inception_score
 from visavis.metrics.kernel import kernel_distance
 from visavis.metrics.manifold import K_DENSITY, manifold
+from visavis.metrics.variety import alike, variety
 
 RESAMPLES = 200
 WIDEST = 1024
@@ -95,10 +96,10 @@ def _inception(logits: Tensor, name: str, seed: int, intervals: bool) -> Measure
 
 
 def balls(x: Seen, real: Seen, seed: int, intervals: bool) -> Measures:
-    """Precision and recall (k = 3), density and coverage (k = 5)."""
+    """Precision and recall (k = 3), density and coverage (k = 5), variety."""
     if min(len(x), len(real)) <= K_DENSITY:
         few = absent(f"{len(x)} and {len(real)} images (allowed: more than {K_DENSITY} of both)")
-        return {(name,): few for name in ("precision", "recall", "density", "coverage")}
+        return {(name,): few for name in ("precision", "recall", "density", "coverage", "variety")}
     found = manifold(x.vectors, real.vectors, of_generated=x.others, of_real=real.others)
     of_images: dict[Path, Tensor] = {
         ("precision",): found.inside_real.double(),
@@ -106,7 +107,11 @@ def balls(x: Seen, real: Seen, seed: int, intervals: bool) -> Measures:
         ("density",): found.balls.double() / K_DENSITY,
         ("coverage",): found.covered.double(),
     }
-    return {path: _mean(values, seed, intervals) for path, values in of_images.items()}
+    measured = {path: _mean(values, seed, intervals) for path, values in of_images.items()}
+    counts = alike(x.vectors, real.vectors, of_real=real.others)
+    ends = mean_interval(counts.double().log(), seed=seed)[:2] if intervals else None
+    between = None if ends is None else (math.exp(-ends[1]), math.exp(-ends[0]))
+    return measured | {("variety",): Measured(variety(counts), between)}
 
 
 def _mean(values: Tensor, seed: int, intervals: bool) -> Measured:

@@ -1,8 +1,8 @@
 """The quality score: fidelity, diversity and class coverage in one number from 0 to 100.
 
 S5 asked for such a number and did not define it; this definition is the project's own, told with its
-weaknesses in docs/quality.md.  It is built from precision, density, recall, coverage and the classes' shares,
-each divided by what held-out real images get, so that these score 100.
+weaknesses in docs/quality.md.  It is built from precision, density, recall, coverage, variety and the
+classes' shares, each divided by what held-out real images get, so that these score 100.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from torch import Tensor
 
 from visavis.errors import UserError
 from visavis.metrics.bootstrap import LEVEL, Interval, centred
-from visavis.metrics.manifold import K_DENSITY, Manifold, manifold
+from visavis.metrics.manifold import K_DENSITY, manifold
 from visavis.metrics.neighbours import Neighbours, among
 from visavis.metrics.tables import labels_of, seeded, table
+from visavis.metrics.variety import alike, variety
 
 LEAST = 100
 """Below so many images on a side the null itself is too uncertain to divide by."""
@@ -31,19 +32,16 @@ SUBSAMPLE = 1000
 class Figures:
     """What the score needs to know of one set of images, compared with the reference.
 
-    ``overlap`` is that of the classes' shares, or None where the data has no classes.
+    ``variety`` is the effective number of pictures as a share of all; ``overlap`` that of the classes'
+    shares, or None where the data has no classes.
     """
 
     precision: float
     recall: float
     density: float
     coverage: float
+    variety: float
     overlap: float | None = None
-
-    @classmethod
-    def of(cls, found: Manifold, overlap: float | None = None) -> Figures:
-        """From a comparison that was already made."""
-        return cls(found.precision, found.recall, found.density, found.coverage, overlap)
 
 
 class Quality(NamedTuple):
@@ -70,9 +68,10 @@ def quality(generated: Figures, null: Figures) -> Quality:
     """The score of ``generated`` figures, given those of as many held-out real images (``null``).
 
     Each figure is divided by the null's and cut off at 1.  Fidelity is the geometric mean of precision and
-    density so treated, diversity that of recall and coverage, classes the overlap; the value is 100 times
-    the harmonic mean of the parts: at most three times the worst of them, 0 when one is 0.  Raises
-    :class:`UserError` where the null is 0, or only one side has classes.
+    density so treated, diversity that of recall and coverage (what there is at all) times variety (how much
+    of what is shown is not the same again), classes the overlap; the value is 100 times the harmonic mean of
+    the parts: at most three times the worst of them, 0 when one is 0.  Raises :class:`UserError` where the
+    null is 0, or only one side has classes.
     """
     if (generated.overlap is None) != (null.overlap is None):
         raise UserError("classes of one side only; give labels of generated and held-out images, or of none")
@@ -87,7 +86,7 @@ def quality(generated: Figures, null: Figures) -> Quality:
         return min(1.0, value / real)
 
     fidelity = math.sqrt(of_null("precision") * of_null("density"))
-    diversity = math.sqrt(of_null("recall") * of_null("coverage"))
+    diversity = math.sqrt(of_null("recall") * of_null("coverage")) * of_null("variety")
     classes = None if null.overlap is None else of_null("overlap")
     parts = [part for part in (fidelity, diversity, classes) if part is not None]
     mean = len(parts) / sum(1 / part for part in parts) if min(parts) > 0 else 0.0
@@ -109,14 +108,17 @@ def figures(
 ) -> Figures:
     """Compare ``images`` with ``reference``; with ``classes``, both need labels.
 
-    ``of_real``: as :func:`manifold` takes it.
+    ``of_real``: the nearest :data:`K_DENSITY` others of each of the reference, where they are known already.
     """
     overlap = None
     if classes is not None:
         if images.labels is None or reference.labels is None:
             raise UserError(f"{classes} classes but no labels; classify both sides, or leave classes out")
         overlap = class_overlap(images.labels, reference.labels, classes)
-    return Figures.of(manifold(images.features, reference.features, of_real=of_real), overlap)
+    of_real = of_real or among(reference.features, K_DENSITY)
+    balls = manifold(images.features, reference.features, of_real=of_real)
+    share = variety(alike(images.features, reference.features, of_real=of_real))
+    return Figures(balls.precision, balls.recall, balls.density, balls.coverage, share, overlap)
 
 
 def measured_quality(

@@ -16,7 +16,7 @@ from visavis.judge.made import Sample
 from visavis.judge.reference import Real
 from visavis.metrics.manifold import K_DENSITY, K
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Counts changes of the metrics that move their values."""
 
 MATTERS = (

@@ -57,4 +57,4 @@ def _figures(measures: Measures) -> Figures:
         return value
 
     overlap = of("classes", "overlap") if ("classes", "overlap") in measures else None
-    return Figures(of("precision"), of("recall"), of("density"), of("coverage"), overlap)
+    return Figures(of("precision"), of("recall"), of("density"), of("coverage"), of("variety"), overlap)
