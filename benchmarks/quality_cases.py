@@ -72,8 +72,9 @@ def cases(
         yield f"{share:.0%} of the images noise", torch.cat([real[count:], noise(real[:count], generator)])
     for share in (0.5, 0.75, 0.9):
         few = real[torch.randint(20, (round(share * N),), generator=generator)]
-        yield f"{share:.0%} of the images from twenty, the rest distinct", torch.cat(
-            [few, real[20 : N + 20 - len(few)]]
+        yield (
+            f"{share:.0%} of the images from twenty, the rest distinct",
+            torch.cat([few, real[20 : N + 20 - len(few)]]),
         )
     yield "ten images, repeated", real[index % 10]
     yield "one image, repeated", real[index % 1]
