@@ -13,19 +13,27 @@ from visavis.core import Config, IntTuple, Shape
 from visavis.errors import UserError
 from visavis.networks.autoencoder import ConvDecoder, ConvEncoder, ResidualDecoder, ResidualEncoder
 from visavis.networks.critic import LabelMap, PairCritic
+from visavis.networks.dcgan import DCGANBranch, DCGANGenerator
 from visavis.networks.heads import HEADS, Concat, Difference, Head, Single
+from visavis.networks.minibatch import MinibatchDiscrimination, MinibatchStddev
+from visavis.networks.mlp import MLPBranch, MLPGenerator
 from visavis.networks.patch import PatchGAN
 from visavis.networks.residual import ResidualBranch, ResidualGenerator
 from visavis.networks.siamese import SiameseBranch, SiameseGenerator
 from visavis.networks.translators import ResnetTranslator, SuperResolver
 from visavis.networks.unet import UNet
+from visavis.networks.upsampling import StridedBranch, UpsamplingGenerator
 
 __all__ = [
     "BranchConfig",
     "ConvDecoder",
     "ConvEncoder",
     "CriticConfig",
+    "DCGANBranch",
+    "DCGANGenerator",
     "GeneratorConfig",
+    "MLPBranch",
+    "MLPGenerator",
     "NetworkConfig",
     "PairCritic",
     "PatchGAN",
@@ -36,14 +44,21 @@ __all__ = [
     "ResnetTranslator",
     "SiameseBranch",
     "SiameseGenerator",
+    "StridedBranch",
     "SuperResolver",
     "UNet",
+    "UpsamplingGenerator",
     "build",
     "parameters",
 ]
 
-GeneratorConfig = Annotated[SiameseGenerator | ResidualGenerator, Field(discriminator="kind")]
-BranchConfig = Annotated[SiameseBranch | ResidualBranch, Field(discriminator="kind")]
+GeneratorConfig = Annotated[
+    SiameseGenerator | ResidualGenerator | MLPGenerator | DCGANGenerator | UpsamplingGenerator,
+    Field(discriminator="kind"),
+]
+BranchConfig = Annotated[
+    SiameseBranch | ResidualBranch | MLPBranch | DCGANBranch | StridedBranch, Field(discriminator="kind")
+]
 
 
 class CriticConfig(Config):
@@ -53,12 +68,14 @@ class CriticConfig(Config):
     (both in the difference and the single head); "map": a learned map of the class beside the image's
     channels; "classifier": it does not, and tells the class itself; "none": it does not.  ``head_init``: how
     the head's weights start; ``spectral``: with spectral normalisation; ``logit_slope``: see
-    :class:`~visavis.networks.heads.Single`.
+    :class:`~visavis.networks.heads.Single`.  ``minibatch``: let the branch's features see the batch, whose
+    images must then be all real or all generated (``--objective.joint false``).
     """
 
     kind: Literal["pair"] = "pair"
     branch: BranchConfig
     head: Literal["concat", "difference", "distance", "cosine", "single"] = "difference"
+    minibatch: Literal["none", "stddev", "discrimination"] = "none"
     conditioning: Literal["projection", "embedding", "map", "classifier", "none"] = "projection"
     hidden: IntTuple = (256,)
     slope: float = 0.2
@@ -83,13 +100,21 @@ class CriticConfig(Config):
         mapped = bool(classes) and self.conditioning == "map"
         told = bool(classes) and self.conditioning == "classifier"
         seen = shape._replace(channels=shape.channels + 1) if mapped else shape
-        branch, features = self.branch.build(seen, classes)
+        branch, features = self._with_minibatch(*self.branch.build(seen, classes))
         return PairCritic(
             branch,
             self._head(features, classes),
             LabelMap(classes, shape.resolution) if mapped else None,
             nn.Linear(features, classes) if told else None,
         )
+
+    def _with_minibatch(self, branch: nn.Module, features: int) -> tuple[nn.Module, int]:
+        if self.minibatch == "stddev":
+            return nn.Sequential(branch, MinibatchStddev()), features + 1
+        if self.minibatch == "discrimination":
+            layer = MinibatchDiscrimination(features)
+            return nn.Sequential(branch, layer), features + layer.kernels
+        return branch, features
 
     def _head(self, features: int, classes: int) -> Head:
         head = HEADS[self.head]
@@ -113,6 +138,9 @@ class CriticConfig(Config):
 NetworkConfig = Annotated[
     SiameseGenerator
     | ResidualGenerator
+    | MLPGenerator
+    | DCGANGenerator
+    | UpsamplingGenerator
     | ConvEncoder
     | ConvDecoder
     | ResidualEncoder

@@ -80,16 +80,16 @@ def _dense(matrix: Tensor) -> Tensor:
 class Doubling(nn.ConvTranspose2d):
     """ConvTranspose 4/2/1: ``[N, C, R, R] -> [N, D, 2R, 2R]``."""
 
-    def __init__(self, width_in: int, width_out: int) -> None:
-        super().__init__(width_in, width_out, 4, 2, 1)
+    def __init__(self, width_in: int, width_out: int, bias: bool = True) -> None:
+        super().__init__(width_in, width_out, 4, 2, 1, bias=bias)
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         """The same as torch's; while training on a CPU the gradients, and few channels, go another way."""
         if x.device.type != "cpu" or not self.training:
             return super().forward(x, output_size)
-        assert self.bias is not None
+        bias = x.new_zeros(self.out_channels) if self.bias is None else self.bias
         dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
-        y: Tensor = _Doubling.apply(x.to(dtype), self.weight.to(dtype), self.bias.to(dtype))  # type: ignore[no-untyped-call]
+        y: Tensor = _Doubling.apply(x.to(dtype), self.weight.to(dtype), bias.to(dtype))  # type: ignore[no-untyped-call]
         return y
 
 
@@ -123,15 +123,16 @@ class _Doubling(torch.autograd.Function):
 class Halving(nn.Conv2d):
     """Conv 4/2/1: ``[N, C, 2R, 2R] -> [N, D, R, R]``."""
 
-    def __init__(self, width_in: int, width_out: int) -> None:
-        super().__init__(width_in, width_out, 4, 2, 1)
+    def __init__(self, width_in: int, width_out: int, bias: bool = True) -> None:
+        super().__init__(width_in, width_out, 4, 2, 1, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """The same as torch's; in fp32 on a CPU the gradient of few channels goes another way."""
         few = self.in_channels <= FEW and x.requires_grad
         if not few or x.device.type != "cpu" or not self.training or torch.is_autocast_enabled("cpu"):
             return super().forward(x)
-        y: Tensor = _Halving.apply(x, self.weight, self.bias)  # type: ignore[no-untyped-call]
+        bias = x.new_zeros(self.out_channels) if self.bias is None else self.bias
+        y: Tensor = _Halving.apply(x, self.weight, bias)  # type: ignore[no-untyped-call]
         return y
 
 

@@ -14,21 +14,36 @@ class BatchNorm2d(nn.BatchNorm2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """``x: [N, C, H, W]`` -> the same shape."""
-        if not (self.training and parallel.active()):
-            return super().forward(x)
-        wide = x.float()
-        mean = parallel.mean(wide.mean(dim=(0, 2, 3)))
-        centred = wide - mean[:, None, None]
-        var = parallel.mean(centred.square().mean(dim=(0, 2, 3)))
-        with torch.no_grad():
-            assert self.running_mean is not None and self.running_var is not None
-            assert self.num_batches_tracked is not None and self.momentum is not None
-            count = x.numel() // x.shape[1] * parallel.world_size()
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(var * count / (count - 1), self.momentum)
-            self.num_batches_tracked.add_(1)
-        scale = (self.weight * (var + self.eps).rsqrt())[:, None, None]
-        return (centred * scale + self.bias[:, None, None]).to(x.dtype)
+        return _over_processes(self, x) if self.training and parallel.active() else super().forward(x)
+
+
+class BatchNorm1d(nn.BatchNorm1d):
+    """The same of vectors, ``[N, C]``."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``x: [N, C]`` -> the same shape."""
+        return _over_processes(self, x) if self.training and parallel.active() else super().forward(x)
+
+
+def _over_processes(norm: nn.BatchNorm1d | nn.BatchNorm2d, x: Tensor) -> Tensor:
+    wide, others = x.float(), (0, *range(2, x.dim()))
+    along = (-1, *[1] * (x.dim() - 2))  # where channels stand
+    mean = parallel.mean(wide.mean(dim=others))
+    centred = wide - mean.view(along)
+    var = parallel.mean(centred.square().mean(dim=others))
+    with torch.no_grad():
+        assert norm.running_mean is not None and norm.running_var is not None
+        assert norm.num_batches_tracked is not None and norm.momentum is not None
+        count = x.numel() // x.shape[1] * parallel.world_size()
+        norm.running_mean.lerp_(mean, norm.momentum)
+        norm.running_var.lerp_(var * count / (count - 1), norm.momentum)
+        norm.num_batches_tracked.add_(1)
+    scale = (var + norm.eps).rsqrt()
+    if norm.affine:
+        scaled = centred * (norm.weight * scale).view(along) + norm.bias.view(along)
+    else:
+        scaled = centred * scale.view(along)
+    return scaled.to(x.dtype)
 
 
 class Dropout(nn.Module):
@@ -98,7 +113,7 @@ def init_dcgan(module: nn.Module) -> None:
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.normal_(layer.weight, 0.0, 0.02)
-        elif isinstance(layer, nn.BatchNorm2d):
+        elif isinstance(layer, nn.BatchNorm2d) and layer.affine:
             nn.init.normal_(layer.weight, 1.0, 0.02)
             nn.init.zeros_(layer.bias)
 
@@ -109,3 +124,14 @@ def init_fan_in(layer: nn.Conv2d | nn.Linear, gain: float = 1.0) -> None:
     nn.init.normal_(layer.weight, 0.0, gain / math.sqrt(fan_in))
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
+
+
+def init_orthogonal(module: nn.Module) -> None:
+    """Convolutions, linear maps and embeddings start with orthogonal rows or columns (Saxe et al. 2014; Brock
+    et al. 2019, section 3), biases at 0.
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear | nn.Embedding):
+            nn.init.orthogonal_(layer.weight)
+            if not isinstance(layer, nn.Embedding) and layer.bias is not None:
+                nn.init.zeros_(layer.bias)

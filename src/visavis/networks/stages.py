@@ -27,6 +27,22 @@ def stages_of(resolution: int) -> tuple[int, int]:
     )
 
 
+def stages_from(resolution: int, base: int | None) -> tuple[int, int]:
+    """As :func:`stages_of`; from the side ``base`` where one is given, whatever it is.
+
+    ``(32, 2) -> (2, 5)``.  Raises :class:`UserError` for a resolution that is no doubling of ``base``.
+    """
+    if base is None:
+        return stages_of(resolution)
+    times = resolution // base
+    if times * base != resolution or times & (times - 1):
+        raise UserError(
+            f"resolution {resolution} is no doubling of the base {base}; give --networks.….base none, "
+            f"or --data.resolution {base * 2 ** max(times, 1).bit_length()}"
+        )
+    return base, times.bit_length()
+
+
 def widths_of(width: int, stages: int, most: int) -> tuple[int, ...]:
     """Channels per stage, the coarsest first: ``width`` at the finest, doubled downward, at most ``most``.
 
