@@ -63,10 +63,10 @@ def test_floats_are_quantised_once_by_rounding(tmp_path: Path, low: float, told:
     x = images / 255 * (1 - low) + low
     np.savez(tmp_path / "x.npz", images=(x + 0.3 / 255 * (x < 0.99)).astype(np.float32), labels=np.arange(5))
     sample = open_source(tmp_path / "x.npz").take(None, 0)
-    assert np.array_equal(sample.pixels.numpy(), images) and told in sample.quantisation
+    assert np.array_equal(sample.pixels.numpy(), images[..., :1]) and told in sample.quantisation
     assert sample.labels is not None and sample.labels.tolist() == [0, 1, 2, 3, 4]
     assert len(open_source(tmp_path / "x.npz", classes=("2",))) == 1
-    assert open_source(tmp_path / "x.npz", resolution=8).shape == (3, 8)
+    assert open_source(tmp_path / "x.npz", resolution=8).shape == (1, 8)
 
 
 def bad_floats(path: Path, value: float) -> Path:

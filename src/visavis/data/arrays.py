@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from visavis.data.decode import to_square
+from visavis.data.decode import MODES, to_mode, to_square
 from visavis.data.found import Found, Splits, of_arrays
 from visavis.data.table import check_labels
 from visavis.errors import UserError
@@ -98,3 +98,22 @@ def resize(images: NDArray[np.uint8], resolution: int | None) -> NDArray[np.uint
         for band in range(images.shape[3]):
             out[..., band] = np.asarray(to_square(Image.fromarray(image[..., band]), resolution))
     return resized
+
+
+def recolour(images: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
+    """``[N, H, W, C]`` with another number of channels, as Pillow converts pictures; unchanged where it fits.
+
+    Raises :class:`UserError` for channels that are neither grey, RGB nor RGBA.
+    """
+    given = images.shape[3]
+    if given == channels:
+        return images
+    if given not in MODES:
+        raise UserError(
+            f"images have {given} channels, which are no kind of picture (allowed: 1, 3, 4); give --data.channels auto"
+        )
+    changed = np.empty((*images.shape[:3], channels), np.uint8)
+    for image, out in zip(images, changed, strict=True):
+        plain = to_mode(Image.fromarray(image[..., 0] if given == 1 else image), MODES[channels])
+        out[:] = np.asarray(plain).reshape(out.shape)
+    return changed

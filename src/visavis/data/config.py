@@ -1,10 +1,14 @@
 """What a user says about the real images."""
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import PositiveInt
 
 from visavis.core import Config, Names
+
+Channels = Literal["auto", "grey", "rgb", "rgba"]
+COUNTS = {"grey": 1, "rgb": 3, "rgba": 4}
+"""Kind of pixels -> how many channels."""
 
 
 class DataConfig(Config):
@@ -23,6 +27,8 @@ class DataConfig(Config):
     """Part of the set, or several joined by ``+``: ``train``, ``test``, ``train+test``."""
     resolution: PositiveInt | None = None
     """Side of the square images in pixels; None keeps the images' own, which must then be one and square."""
+    channels: Channels = "auto"
+    """``auto``: grey where every image is stored in grey levels, else RGB; of arrays what they have."""
     flip: bool = False
     """Mirror each image left to right with probability 1/2."""
     skip_broken: bool = False
@@ -31,3 +37,8 @@ class DataConfig(Config):
     """Decode images when a batch needs them instead of holding all; ``auto``: above ``device_bytes``."""
     device_bytes: int = 2_000_000_000
     """Largest set, in bytes as uint8, that ``stream="auto"`` holds on the device."""
+
+    def settled(self, channels: int) -> Self:
+        """With what ``channels="auto"`` became, so that others of the source are read alike."""
+        kind = next((kind for kind, count in COUNTS.items() if count == channels), "auto")
+        return self.model_copy(update={"channels": kind}) if self.channels == "auto" else self

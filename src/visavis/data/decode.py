@@ -1,4 +1,4 @@
-"""One encoded image, whatever its format and mode, as square RGB pixels."""
+"""One encoded image, whatever its format and mode, as square pixels: RGB, grey or RGBA."""
 
 import io
 
@@ -7,7 +7,10 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")  # never Pillow's readers that start programs
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+"""Pillow's readers that may be used: never those that start programs."""
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+"""Channels -> what Pillow calls them."""
 
 RULE = "rgb-white-square-bicubic-1"
 """Names this file's way from bytes to pixels; part of every digest, so change it with the pixels."""
@@ -17,34 +20,53 @@ class BrokenImageError(Exception):
     """An image that does not decode; its text says why."""
 
 
-def decode(data: bytes, resolution: int | None) -> NDArray[np.uint8]:
-    """An image as uint8 ``[H, W, 3]``: :func:`to_rgb`, then :func:`to_square` if a resolution is given.
+def decode(data: bytes, resolution: int | None, channels: int = 3) -> NDArray[np.uint8]:
+    """An image as uint8 ``[H, W, C]``: :func:`to_mode`, then :func:`to_square` if a resolution is given.
 
-    Of an animation or a file of several pages, the first image.  Raises :class:`BrokenImageError`.
+    Channels are 1 (grey), 3 (RGB) or 4 (RGBA).  Of an animation or a file of several pages, the first image.
+    Raises :class:`BrokenImageError`.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-            rgb = to_rgb(image)
-            return np.asarray(rgb if resolution is None else to_square(rgb, resolution))
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            plain = to_mode(image, MODES[channels])
+            pixels = np.asarray(plain if resolution is None else to_square(plain, resolution))
+            return pixels.reshape(*pixels.shape[:2], channels)
     except Exception as error:  # Pillow's readers raise whatever the bytes lead them to
         raise BrokenImageError(_reason(error)) from error
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Any picture as 8-bit RGB, upright.
+    """Any picture as 8-bit RGB: :func:`to_mode`."""
+    return to_mode(image, "RGB")
 
-    The EXIF orientation is applied, transparency is composited over white, 16-bit grey is divided by 257 and
-    rounded, palette, grey and CMYK are converted.  Raises ValueError for float and 32-bit pixels, whose range
-    no file tells.
+
+def to_mode(image: Image.Image, mode: str) -> Image.Image:
+    """Any picture as 8-bit ``L`` (grey, ITU-R BT.601 of colours), ``RGB`` or ``RGBA``, upright.
+
+    The EXIF orientation is applied, transparency is composited over white unless it is kept, 16-bit grey is
+    divided by 257 and rounded, palette and CMYK are converted.  Raises ValueError for float and 32-bit
+    pixels, whose range no file tells.
     """
     if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
         image = ImageOps.exif_transpose(image)
     if image.mode[0] in "IF":
         image = _from_16_bit(image)
-    if image.has_transparency_data:
+    if image.has_transparency_data or mode == "RGBA":
         image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    return image if image.mode == "RGB" else image.convert("RGB")
+        if mode == "RGBA":
+            return image
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    if mode == "L" and image.mode not in ("1", "L"):
+        image = image.convert("RGB")
+    return image if image.mode == mode else image.convert(mode)
+
+
+def is_grey(image: Image.Image) -> bool:
+    """Whether a picture that is opened but not decoded has grey levels only, by its mode or its palette."""
+    if image.mode == "P":
+        palette = np.array(image.getpalette() or [0, 0, 1]).reshape(-1, 3)
+        return bool((palette == palette[:, :1]).all())
+    return image.mode in ("1", "L", "LA", "La") or image.mode[0] in "IF"
 
 
 def to_square(image: Image.Image, resolution: int) -> Image.Image:

@@ -37,14 +37,17 @@ class Encoded:
         """What an error calls image i."""
         return self.describe(int(self.rows[i]))
 
-    def decode(self, i: int, resolution: int | None) -> NDArray[np.uint8]:
-        """Image i as uint8 ``[H, W, 3]``.  Raises :class:`BrokenImageError`."""
-        row = int(self.rows[i])
+    def bytes(self, i: int) -> bytes:
+        """Image i, still encoded.  Raises OSError."""
+        return self.read(int(self.rows[i]))
+
+    def decode(self, i: int, resolution: int | None, channels: int = 3) -> NDArray[np.uint8]:
+        """Image i as uint8 ``[H, W, C]``.  Raises :class:`BrokenImageError`."""
         try:
-            data = self.read(row)
+            data = self.bytes(i)
         except OSError as error:
             raise BrokenImageError(str(error)) from error
-        return decode(data, resolution)
+        return decode(data, resolution, channels)
 
 
 def join(parts: Sequence[Encoded]) -> Encoded:
@@ -89,22 +92,23 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class Decoder:
-    """How images become pixels: their resolution, and whether one of another size is an error."""
+    """How images become pixels: their shape, and whether one of another size is an error."""
 
     resolution: int
     strict: bool
+    channels: int = 3
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of what one image becomes."""
-        return self.resolution, self.resolution, 3
+        return self.resolution, self.resolution, self.channels
 
     def __call__(self, images: Encoded, i: int) -> NDArray[np.uint8]:
-        """Image i, uint8 ``[R, R, 3]``.
+        """Image i, uint8 ``[R, R, C]``.
 
         Raises :class:`BrokenImageError`, and :class:`UserError` for another size when ``strict``.
         """
-        pixels = images.decode(i, None if self.strict else self.resolution)
+        pixels = images.decode(i, None if self.strict else self.resolution, self.channels)
         if pixels.shape[:2] != (self.resolution, self.resolution):
             height, width = pixels.shape[:2]
             raise UserError(
@@ -114,13 +118,13 @@ class Decoder:
         return pixels
 
 
-def make_decoder(images: Encoded, resolution: int | None) -> Decoder:
+def make_decoder(images: Encoded, resolution: int | None, channels: int = 3) -> Decoder:
     """The decoder for ``resolution``, or for the size of the first image that decodes.
 
     Raises :class:`UserError` when that image is not square or no image decodes.
     """
     if resolution is not None:
-        return Decoder(resolution, strict=False)
+        return Decoder(resolution, strict=False, channels=channels)
     for i in range(len(images)):
         try:
             height, width = images.decode(i, None).shape[:2]
@@ -131,7 +135,7 @@ def make_decoder(images: Encoded, resolution: int | None) -> Decoder:
                 f"image '{images.name(i)}' is {width}x{height} "
                 f"(allowed: square ones, as {min(width, height)}x{min(width, height)}); give --resolution N"
             )
-        return Decoder(height, strict=True)
+        return Decoder(height, strict=True, channels=channels)
     raise all_broken(images)
 
 
@@ -188,12 +192,12 @@ def _in_threads(work: Callable[[int], list[int]], starts: Sequence[int]) -> Iter
 
 
 class LazyImages:
-    """Images ``[N, R, R, 3]`` that are decoded each time they are indexed: a large set's array."""
+    """Images ``[N, R, R, C]`` that are decoded each time they are indexed: a large set's array."""
 
     def __init__(self, images: Encoded, decoder: Decoder) -> None:
         self._images = images
         self._decoder = decoder
-        self.shape = (len(images), decoder.resolution, decoder.resolution, 3)
+        self.shape = (len(images), *decoder.shape)
 
     def __len__(self) -> int:
         return self.shape[0]

@@ -1,5 +1,6 @@
 """From what ``--data`` says to a set of images."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import PIL
 
 from visavis import errors
 from visavis.data import arrays, cache, digits, mnist
-from visavis.data.config import DataConfig
+from visavis.data.config import COUNTS, DataConfig
 from visavis.data.decode import RULE
 from visavis.data.encoded import Decoder, LazyImages, decode_all, make_decoder
 from visavis.data.folder import open_folder
@@ -15,6 +16,7 @@ from visavis.data.found import Found, Splits, digest_of, drop, keep_classes, nee
 from visavis.data.hub import is_hub_name, open_hub
 from visavis.data.imageset import ImageSet
 from visavis.data.parquet import open_parquet, parquet_files
+from visavis.data.survey import survey
 from visavis.errors import UserError
 
 EMBEDDED: dict[str, Splits] = {
@@ -31,7 +33,7 @@ _OTHERS = ("a folder", "a parquet folder or file", "an .npz", "a hub name owner/
 def load_images(config: DataConfig) -> ImageSet:
     """Find, choose and decode (or, for a large set, prepare to decode) the images that ``config`` describes.
 
-    Every image of a file becomes RGB as :func:`visavis.data.decode.to_rgb` says, and square as
+    Every image of a file becomes grey, RGB or RGBA as :func:`visavis.data.decode.to_mode` says, and square as
     :func:`visavis.data.decode.to_square` says.  Decoded sets are cached: :func:`visavis.data.cache.remember`.
     Raises :class:`~visavis.errors.UserError` for every mistake that a user can mend.
     """
@@ -97,6 +99,7 @@ def _held(found: Found, config: DataConfig) -> ImageSet:
     """A set that its source holds as an array."""
     assert isinstance(found.images, np.ndarray)
     images = arrays.resize(found.images, config.resolution)
+    images = arrays.recolour(images, COUNTS.get(config.channels) or images.shape[3])
     images.setflags(write=False)
     digest = digest_of("set", found.digest, str(images.shape), RULE)
     return ImageSet(
@@ -112,20 +115,22 @@ def _held(found: Found, config: DataConfig) -> ImageSet:
 def _decoded(found: Found, config: DataConfig) -> ImageSet:
     """A set of encoded images: decoded now, or when a batch needs them."""
     assert not isinstance(found.images, np.ndarray)
-    decoder = make_decoder(found.images, config.resolution)
-    streamed = _streams(config, len(found) * decoder.resolution**2 * 3)
+    channels = COUNTS.get(config.channels) or (1 if survey(found.images, found.digest).all_grey else 3)
+    decoder = make_decoder(found.images, config.resolution, channels)
+    streamed = _streams(config, len(found) * math.prod(decoder.shape))
     arrays = _decode(found, decoder, config.skip_broken, keep=not streamed)
     kept = drop(found, arrays["broken"])
     assert not isinstance(kept.images, np.ndarray)
     if kept.labels is not None and config.classes:
         need_images(kept.labels, kept.classes)
     skipped = len(arrays["broken"])
+    kind = () if channels == 3 else (f"{channels} channels",)
     return ImageSet(
         LazyImages(kept.images, decoder) if streamed else arrays["pixels"],
         kept.labels,
         kept.classes,
         _name(config),
-        digest_of("set", found.digest, str(decoder.resolution), RULE, f"{skipped} skipped"),
+        digest_of("set", found.digest, str(decoder.resolution), RULE, f"{skipped} skipped", *kind),
         skipped,
         streamed,
     )

@@ -47,6 +47,6 @@ def reconstructions(given: str | Path, options: Options) -> dict[str, Any]:
     from visavis.judge.reconstruction import evaluate_reconstruction
 
     model = load(Path(given).expanduser(), options.device)
-    config = DataConfig.model_validate(model.description.recipe["data"])
+    config = DataConfig.model_validate(model.description.recipe["data"]).settled(model.shape.channels)
     with naming("data"):
         return evaluate_reconstruction(model, config, options.seed)

@@ -129,6 +129,7 @@ def open_reference(source: Source, options: Options, extractor: Extractor) -> Re
     if options.split:
         asked["split"] = options.split
     if options.reference is not None:
+        asked["channels"] = "rgb" if source.shape.channels == 3 else "auto"  # colours ask for colours
         config = DataConfig(source=str(options.reference), **asked)
     elif source.data is not None:
         config = source.data.model_copy(update=asked)

@@ -48,6 +48,7 @@ class Pictures:
                 kept = keep_classes(found, classes if found.labels is not None else ())
                 self._labels, self._classes = kept.labels, kept.classes
                 self._pixels = arrays.resize(np.asarray(kept.images), resolution)
+        self._pixels = _plain(self._pixels)
         channels = self._pixels.shape[3]
         if channels not in (1, 3):
             raise UserError(
@@ -87,6 +88,13 @@ class Pictures:
             self._quantisation,
             self._jpeg,
         )
+
+
+def _plain(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """RGB without any colour as what it is: one channel of grey."""
+    if pixels.shape[3] == 3 and all((image == image[..., :1]).all() for image in pixels):
+        return np.ascontiguousarray(pixels[..., :1])
+    return pixels
 
 
 def open_source(

@@ -95,7 +95,7 @@ class Generated:
         self._name = str(path)
         self._classes = self._wanted(classes)
         self.shape = description.shape
-        self.data, self.data_digest = _trained_on(description.recipe, folder)
+        self.data, self.data_digest = _trained_on(description.recipe, folder, self.shape.channels)
 
     def _wanted(self, classes: tuple[str, ...]) -> list[int]:
         """The labels to make, in turn; empty where the run is unconditional."""
@@ -133,10 +133,10 @@ class Generated:
         )
 
 
-def _trained_on(recipe: Any, folder: Path) -> tuple[DataConfig | None, str | None]:
-    """The run's data, and the digest that they had."""
+def _trained_on(recipe: Any, folder: Path, channels: int) -> tuple[DataConfig | None, str | None]:
+    """The run's data, read with the channels that it makes, and the digest that they had."""
     try:
-        config = DataConfig.model_validate(recipe["data"])
+        config = DataConfig.model_validate(recipe["data"]).settled(channels)
     except (KeyError, TypeError, ValueError):
         return None, None
     described = folder / "recipe.json"
@@ -157,16 +157,14 @@ def seen(sample: Sample, real: Real) -> Seen:
 
 
 def _channels(pixels: Tensor, channels: int, name: str, reference: str) -> Tensor:
-    """Grey images for a grey reference, RGB ones for RGB."""
+    """As many channels as the reference has: grey images are repeated for an RGB one."""
     if pixels.shape[3] == channels:
         return pixels
     if channels == 3 and pixels.shape[3] == 1:
         return pixels.expand(-1, -1, -1, 3).contiguous()
-    if channels == 1 and bool((pixels == pixels[..., :1]).all()):
-        return pixels[..., :1].contiguous()
     raise UserError(
-        f"'{name}' holds colour images, the reference '{reference}' has {channels} channels (allowed: the "
-        "same for both); give another --reference"
+        f"images of '{name}' have {pixels.shape[3]} channels, the reference '{reference}' has {channels} "
+        "(allowed: the same for both, or grey against RGB); give another --reference"
     )
 
 

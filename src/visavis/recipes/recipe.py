@@ -145,7 +145,7 @@ class Recipe(Config):
         looks = ("keep_snapshots", "metrics", "metric_samples", "snapshot_every", "watch")
         for name in ("images", "about", *looks):
             del found[name]
-        for name in ("source", "stream", "device_bytes", "skip_broken"):  # the data's digest stands for these
+        for name in ("source", "stream", "device_bytes", "skip_broken", "channels"):  # the digest tells these
             found["data"].pop(name, None)
         return found
 

@@ -38,6 +38,15 @@ _FILES = (  # in the order in which they may go: a folder half cleared is still 
 )
 
 
+def continued(folder: Path, recipe: Recipe) -> Recipe:
+    """The recipe with what ``auto`` became when the run in ``folder`` began, if one stands there."""
+    try:
+        channels = files.read_json(folder / "recipe.json")["data"]["channels"]
+    except (UserError, KeyError, TypeError):
+        return recipe
+    return recipe.model_copy(update={"data": recipe.data.settled(channels)})
+
+
 def refuse_another(folder: Path, recipe: Recipe, data: AnySet, init: Path | None, fresh: bool) -> None:
     """Raise :class:`UserError` for a folder that holds another run, or something that is no run."""
     if folder.exists() and not folder.is_dir():

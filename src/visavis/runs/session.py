@@ -164,7 +164,10 @@ def _from_first(make: Callable[[], T]) -> T:
 
 def _prepare(recipe: Recipe, options: Options, device: torch.device) -> Session:
     make_fast(device)
+    if not options.fresh:
+        recipe = folder.continued(options.out, recipe)
     data, state, batches = prepare(recipe, device)
+    recipe = recipe.model_copy(update={"data": recipe.data.settled(data.channels)})
     return Session(recipe, options, data, batches, state, device, RunLog(options.out), parallel.rank() == 0)
 
 

@@ -59,6 +59,10 @@ class PairsConfig(Config):
         """How many times smaller the inputs are than the targets."""
         return 1 if self.made_by is None else self.made_by.factor
 
+    def settled(self, channels: int) -> Self:
+        """Itself: nothing of it is left to what is found."""
+        return self
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if (self.layout == "made") != (self.made_by is not None):
