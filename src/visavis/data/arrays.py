@@ -110,7 +110,8 @@ def recolour(images: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
         return images
     if given not in MODES:
         raise UserError(
-            f"images have {given} channels, which are no kind of picture (allowed: 1, 3, 4); give --data.channels auto"
+            f"images have {given} channels, which are no kind of picture (allowed: 1, 3, 4); "
+            "give --data.channels auto"
         )
     changed = np.empty((*images.shape[:3], channels), np.uint8)
     for image, out in zip(images, changed, strict=True):
