@@ -32,7 +32,18 @@ def test_a_run_on_grey_files_goes_on_with_the_channels_it_began_with(tmp_path: P
     pictures.mkdir()
     for i in range(8):
         Image.fromarray(np.full((8, 8), 30 * i, np.uint8)).save(pictures / f"{i}.png")
-    words = ["train", "digits", *TINY, "--data", pictures, "--conditional", "false", "--metrics", "", "--json"]
+    words = [
+        "train",
+        "digits",
+        *TINY,
+        "--data",
+        pictures,
+        "--conditional",
+        "false",
+        "--metrics",
+        "",
+        "--json",
+    ]
     run = tmp_path / "run"
     begun = cli(*words, "--images", "16", "--data.channels", "rgb", "--out", run)
     assert begun.status == 0, begun.err
