@@ -25,7 +25,8 @@ def one(kept: bool, precision: str) -> dict[str, Any]:
     """Seconds and page faults a step, in this process."""
     from visavis.bench.as_written import AsWritten
     from visavis.bench.modes import MODES, ours, real_images
-    from visavis.bench.pair_step import own_steps, timed
+    from visavis.bench.pair_step import own_steps
+    from visavis.runs.speed import timed
     from visavis.training.memory import keep_freed_memory
 
     if kept:
@@ -35,7 +36,7 @@ def one(kept: bool, precision: str) -> dict[str, Any]:
     steps = own_steps(mode, ours(mode, 128, cpu, AsWritten(cpu)), reals)
     steps(WARM)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    times = [timed(steps, 1, cpu) for _ in range(STEPS)]
+    times = [timed(lambda: steps(1), cpu) for _ in range(STEPS)]
     used = resource.getrusage(resource.RUSAGE_SELF)
     return {
         "seconds": statistics.median(times),

@@ -1,11 +1,10 @@
 import json
+import multiprocessing
 import os
 import random
 import resource
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 import torch
 from tiny import TINY, Cli, assert_same_run, resumes, rows
 
+from visavis.cli.main import main
 from visavis.models import snapshot
 from visavis.report.logs import RunLog
 from visavis.runs import folder, run, saving
@@ -33,8 +33,6 @@ def _no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of 128 images that nothing disturbed."""
-    from visavis.cli.main import main
-
     path = tmp_path_factory.mktemp("straight") / "run"
     with pytest.raises(SystemExit) as left:
         main([*TRAIN, "--images", "128", "--out", str(path)])
@@ -60,24 +58,35 @@ def when_logged(monkeypatch: pytest.MonkeyPatch, images: int, act: Callable[[], 
 
 
 def test_killed_at_random_moments_it_ends_as_if_undisturbed(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "visavis", "train", "digits", *TINY, "--checkpoint-every", "24"]
-    command += ["--images", "320", "--metrics", "", "--snapshot-every", "320", "--out"]
-    undisturbed = subprocess.Popen([*command, tmp_path / "undisturbed"], stderr=subprocess.DEVNULL)
+    command = [*TRAIN, "--images", "320", "--metrics", "", "--snapshot-every", "320", "--out"]
+    undisturbed = started([*command, str(tmp_path / "undisturbed")])
     killed, moments = tmp_path / "killed", random.Random(time.time_ns())
     kills = 0
     for seen in (0, 90, 200):
-        process = subprocess.Popen([*command, killed], stderr=subprocess.DEVNULL)
-        while process.poll() is None and (not killed.exists() or _seen(killed) < seen):
+        process = started([*command, str(killed)])
+        while process.is_alive() and (not killed.exists() or _seen(killed) < seen):
             time.sleep(0.005)
         time.sleep(moments.random() * 0.15)
         process.kill()
-        kills += process.wait() == -signal.SIGKILL
+        process.join()
+        kills += process.exitcode == -signal.SIGKILL
     assert kills == 3
-    subprocess.run([*command, killed], check=True)
-    assert undisturbed.wait() == 0
+    last = started([*command, str(killed)])
+    for process in (last, undisturbed):
+        process.join()
+        assert process.exitcode == 0
     assert_same_run(tmp_path / "undisturbed", killed)
     assert resumes(killed)
     assert not list(killed.rglob("*.tmp*"))
+
+
+def started(arguments: list[str]) -> multiprocessing.process.BaseProcess:
+    """``visavis`` in a process of its own, forked from one that has imported what takes longest."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch._dynamo", "visavis.runs.run", "torch.utils.tensorboard"])
+    process = context.Process(target=main, args=(arguments,), daemon=True)
+    process.start()
+    return process
 
 
 def _seen(path: Path) -> int:
