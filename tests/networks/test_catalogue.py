@@ -19,6 +19,8 @@ SMALL = {
     "dcgan": {"width": 6, "widest": 8},
     "upsampling": {"widths": (8, 8, 6, 6, 6)},
     "strided": {"widths": (6, 8)},
+    "sn-resnet": {"width": 8, "attention": 8},
+    "biggan": {"width": 8, "attention": 8},
 }
 """Settings with which a kind is small; some networks take 16×16 images only with them."""
 SHAPE = Shape(3, 16)

@@ -12,6 +12,7 @@ from torch import nn
 from visavis.core import Config, IntTuple, Shape
 from visavis.errors import UserError
 from visavis.networks.autoencoder import ConvDecoder, ConvEncoder, ResidualDecoder, ResidualEncoder
+from visavis.networks.biggan import BigGANGenerator
 from visavis.networks.critic import LabelMap, PairCritic
 from visavis.networks.dcgan import DCGANBranch, DCGANGenerator
 from visavis.networks.heads import HEADS, Concat, Difference, Head, Single
@@ -20,11 +21,13 @@ from visavis.networks.mlp import MLPBranch, MLPGenerator
 from visavis.networks.patch import PatchGAN
 from visavis.networks.residual import ResidualBranch, ResidualGenerator
 from visavis.networks.siamese import SiameseBranch, SiameseGenerator
+from visavis.networks.sn_resnet import SNResNetBranch, SNResNetGenerator
 from visavis.networks.translators import ResnetTranslator, SuperResolver
 from visavis.networks.unet import UNet
 from visavis.networks.upsampling import StridedBranch, UpsamplingGenerator
 
 __all__ = [
+    "BigGANGenerator",
     "BranchConfig",
     "ConvDecoder",
     "ConvEncoder",
@@ -42,6 +45,8 @@ __all__ = [
     "ResidualEncoder",
     "ResidualGenerator",
     "ResnetTranslator",
+    "SNResNetBranch",
+    "SNResNetGenerator",
     "SiameseBranch",
     "SiameseGenerator",
     "StridedBranch",
@@ -53,11 +58,18 @@ __all__ = [
 ]
 
 GeneratorConfig = Annotated[
-    SiameseGenerator | ResidualGenerator | MLPGenerator | DCGANGenerator | UpsamplingGenerator,
+    SiameseGenerator
+    | ResidualGenerator
+    | MLPGenerator
+    | DCGANGenerator
+    | UpsamplingGenerator
+    | SNResNetGenerator
+    | BigGANGenerator,
     Field(discriminator="kind"),
 ]
 BranchConfig = Annotated[
-    SiameseBranch | ResidualBranch | MLPBranch | DCGANBranch | StridedBranch, Field(discriminator="kind")
+    SiameseBranch | ResidualBranch | MLPBranch | DCGANBranch | StridedBranch | SNResNetBranch,
+    Field(discriminator="kind"),
 ]
 
 
@@ -141,6 +153,8 @@ NetworkConfig = Annotated[
     | MLPGenerator
     | DCGANGenerator
     | UpsamplingGenerator
+    | SNResNetGenerator
+    | BigGANGenerator
     | ConvEncoder
     | ConvDecoder
     | ResidualEncoder

@@ -80,7 +80,7 @@ class Spectral(nn.Module):
                 if self.training:
                     self.u.copy_(u)
             largest: Tensor = torch.dot(u, matrix @ v)
-            return largest
+            return largest.clamp_min(1e-12)  # weights that are all 0 stay 0
 
 
 class SpectralConv2d(nn.Conv2d, Spectral):
