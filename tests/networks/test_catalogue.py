@@ -20,6 +20,7 @@ SMALL = {
     "upsampling": {"widths": (8, 8, 6, 6, 6)},
     "strided": {"widths": (6, 8)},
     "sn-resnet": {"width": 8, "attention": 8},
+    "r3gan": {"width": 16, "blocks": 1},
     "biggan": {"width": 8, "attention": 8},
 }
 """Settings with which a kind is small; some networks take 16×16 images only with them."""

@@ -19,6 +19,7 @@ from visavis.networks.heads import HEADS, Concat, Difference, Head, Single
 from visavis.networks.minibatch import MinibatchDiscrimination, MinibatchStddev
 from visavis.networks.mlp import MLPBranch, MLPGenerator
 from visavis.networks.patch import PatchGAN
+from visavis.networks.r3gan import R3GANBranch, R3GANGenerator
 from visavis.networks.residual import ResidualBranch, ResidualGenerator
 from visavis.networks.siamese import SiameseBranch, SiameseGenerator
 from visavis.networks.sn_resnet import SNResNetBranch, SNResNetGenerator
@@ -40,6 +41,8 @@ __all__ = [
     "NetworkConfig",
     "PairCritic",
     "PatchGAN",
+    "R3GANBranch",
+    "R3GANGenerator",
     "ResidualBranch",
     "ResidualDecoder",
     "ResidualEncoder",
@@ -64,11 +67,12 @@ GeneratorConfig = Annotated[
     | DCGANGenerator
     | UpsamplingGenerator
     | SNResNetGenerator
-    | BigGANGenerator,
+    | BigGANGenerator
+    | R3GANGenerator,
     Field(discriminator="kind"),
 ]
 BranchConfig = Annotated[
-    SiameseBranch | ResidualBranch | MLPBranch | DCGANBranch | StridedBranch | SNResNetBranch,
+    SiameseBranch | ResidualBranch | MLPBranch | DCGANBranch | StridedBranch | SNResNetBranch | R3GANBranch,
     Field(discriminator="kind"),
 ]
 
@@ -155,6 +159,7 @@ NetworkConfig = Annotated[
     | UpsamplingGenerator
     | SNResNetGenerator
     | BigGANGenerator
+    | R3GANGenerator
     | ConvEncoder
     | ConvDecoder
     | ResidualEncoder

@@ -57,7 +57,8 @@ class Difference(Head):
         if classes:
             make = SpectralEmbedding if spectral else nn.Embedding
             self.classes = make(classes, features)
-            nn.init.normal_(self.classes.weight, 0.0, features**-0.5)
+            start = features**-0.5 if common else (features * classes) ** -0.5
+            nn.init.normal_(self.classes.weight, 0.0, start)
 
     def embed(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
         """``[N, F] -> [N]``: how real the image looks; only differences of it mean anything."""
