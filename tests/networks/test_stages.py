@@ -1,8 +1,12 @@
 """Stages follow from the resolution."""
 
+from typing import get_args
+
 import pytest
 
 from visavis.errors import UserError
+from visavis.networks import NetworkConfig
+from visavis.networks.roles import IN_WORDS
 from visavis.networks.stages import stages_of, widths_of
 
 
@@ -34,3 +38,8 @@ def test_others_are_refused_with_the_nearest(resolution: int, nearest: str) -> N
 def test_widths_double_downward_to_a_limit() -> None:
     assert widths_of(16, 4, 128) == (128, 64, 32, 16)
     assert widths_of(64, 3, 128) == (128, 128, 64)
+
+
+def test_every_network_says_what_it_is_for() -> None:
+    for config in get_args(get_args(NetworkConfig)[0]):
+        assert config.role in IN_WORDS, config

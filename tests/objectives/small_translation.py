@@ -6,6 +6,8 @@ import torch
 from torch import nn
 
 from visavis.core import Pairs, Phase, Shape
+from visavis.data import PairsConfig
+from visavis.data.filters import Invert, Shrink
 from visavis.networks import PatchGAN, ResnetTranslator, UNet
 
 SHAPE = Shape(3, 16)
@@ -63,3 +65,9 @@ def assert_trains_only_its_own(nets: dict[str, nn.Module], phase: Phase, batch: 
             assert any(g.abs().sum() > 0 for g in found if g is not None), name
         else:
             assert all(g is None for g in found), f"{name} is frozen and got gradients"
+
+
+def pairs_data(factor: int) -> PairsConfig:
+    """Pairs whose inputs are ``factor`` times smaller than their targets."""
+    made_by = Invert() if factor == 1 else Shrink(factor=factor)
+    return PairsConfig(source="digits", layout="made", made_by=made_by, resolution=8)

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from small_translation import N, assert_trains_only_its_own, make_cycle_nets, make_pairs
+from small_translation import N, assert_trains_only_its_own, make_cycle_nets, make_pairs, pairs_data
 from torch.testing import assert_close
 
 from visavis.losses.adversarial import ADVERSARIAL_LOSSES
@@ -112,10 +112,10 @@ def test_networks_that_do_not_fit_are_refused_with_the_mend() -> None:
     translator, critic = ResnetTranslator(), PatchGAN(sees="image")
     fine = {"G_ab": translator, "G_ba": translator, "D_a": critic, "D_b": critic}
     game = CycleGAN()
-    game.check(fine, 1)
+    game.check(fine, pairs_data(1))
     with pytest.raises(ValueError, match=r"--networks.D_b.sees image"):
-        game.check(fine | {"D_b": PatchGAN()}, 1)
-    with pytest.raises(ValueError, match="G_ba is no translator"):
-        game.check(fine | {"G_ba": critic}, 1)
+        game.check(fine | {"D_b": PatchGAN()}, pairs_data(1))
+    with pytest.raises(ValueError, match="G_ba is a 'patch', no translator"):
+        game.check(fine | {"G_ba": critic}, pairs_data(1))
     with pytest.raises(ValueError, match="no way back"):
-        game.check(fine | {"G_ab": SuperResolver()}, 2)
+        game.check(fine | {"G_ab": SuperResolver()}, pairs_data(2))

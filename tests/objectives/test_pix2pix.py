@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from small_translation import SHAPE, N, assert_trains_only_its_own, make_nets, make_pairs
+from small_translation import SHAPE, N, assert_trains_only_its_own, make_nets, make_pairs, pairs_data
 from torch.nn.functional import softplus
 from torch.testing import assert_close
 
@@ -145,12 +145,12 @@ def test_networks_that_do_not_fit_are_refused_with_the_mend() -> None:
     fine = {"G": UNet(), "D": PatchGAN()}
     pair_critic = CriticConfig(branch=ResidualBranch())
     for game in (Pix2Pix(), PairwisePix2Pix()):
-        game.check(fine, 1)
-        with pytest.raises(ValueError, match=r"D is no critic of patches; allowed kinds: patch"):
-            game.check(fine | {"D": pair_critic}, 1)
-        with pytest.raises(ValueError, match=r"G is no translator; allowed kinds: unet, resnet, super"):
-            game.check(fine | {"G": PatchGAN()}, 1)
+        game.check(fine, pairs_data(1))
+        with pytest.raises(ValueError, match=r"D is a 'pair', no critic of patches \(allowed: patch\)"):
+            game.check(fine | {"D": pair_critic}, pairs_data(1))
+        with pytest.raises(ValueError, match=r"G is a 'patch', no translator \(allowed: unet, resnet, super"):
+            game.check(fine | {"G": PatchGAN()}, pairs_data(1))
         with pytest.raises(ValueError, match=r"1 times larger.* 2 times as large.*scale 2"):
-            game.check(fine, 2)
+            game.check(fine, pairs_data(2))
         with pytest.raises(ValueError, match=r"4 times larger.* 1 times as large.*kind unet"):
-            game.check(fine | {"G": SuperResolver(scale=4)}, 1)
+            game.check(fine | {"G": SuperResolver(scale=4)}, pairs_data(1))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from pydantic import ValidationError
-from small_translation import assert_trains_only_its_own, make_nets, make_pairs
+from small_translation import assert_trains_only_its_own, make_nets, make_pairs, pairs_data
 from torch.testing import assert_close
 
 from visavis.core import Pairs, Shape
@@ -66,6 +66,6 @@ def test_super_resolution_gets_better_than_the_interpolation_that_it_starts_from
 
 
 def test_networks_that_do_not_fit_are_refused() -> None:
-    Regression().check({"G": SuperResolver(scale=4)}, 4)
+    Regression().check({"G": SuperResolver(scale=4)}, pairs_data(4))
     with pytest.raises(ValueError, match="scale 4"):
-        Regression().check({"G": SuperResolver(scale=2)}, 4)
+        Regression().check({"G": SuperResolver(scale=2)}, pairs_data(4))

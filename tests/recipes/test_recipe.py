@@ -141,7 +141,7 @@ def test_an_unknown_recipe_names_the_nearest() -> None:
     ("changes", "message"),
     [
         ({"networks.E.z_dim": "9"}, "E makes latents of 9 numbers and G takes 16.*--networks.G.z_dim"),
-        ({"networks.E": '{"kind": "residual-decoder"}'}, "'residual-decoder', not an encoder .*conv-encoder"),
+        ({"networks.E": '{"kind": "residual-decoder"}'}, "'residual-decoder', no encoder .*conv-encoder"),
         ({"networks.E.norm": "layer"}, "networks.E.norm: .*'batch' or 'none'"),
         ({"objective.likelihood": "l1"}, "objective.likelihood: .*'gaussian', 'mse' or 'bce'"),
         ({"objective.free_bits": "-1"}, "objective.free_bits: "),

@@ -4,7 +4,7 @@ A configuration builds its network from an image shape and a number of classes (
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, TypeAdapter, model_validator
 from torch import nn
@@ -21,6 +21,7 @@ from visavis.networks.mlp import MLPBranch, MLPGenerator
 from visavis.networks.patch import PatchGAN
 from visavis.networks.r3gan import R3GANBranch, R3GANGenerator
 from visavis.networks.residual import ResidualBranch, ResidualGenerator
+from visavis.networks.roles import Role
 from visavis.networks.siamese import SiameseBranch, SiameseGenerator
 from visavis.networks.sn_resnet import SNResNetBranch, SNResNetGenerator
 from visavis.networks.translators import ResnetTranslator, SuperResolver
@@ -89,6 +90,7 @@ class CriticConfig(Config):
     """
 
     kind: Literal["pair"] = "pair"
+    role: ClassVar[Role] = "critic"
     branch: BranchConfig
     head: Literal["concat", "difference", "distance", "cosine", "single"] = "difference"
     minibatch: Literal["none", "stddev", "discrimination"] = "none"

@@ -5,7 +5,7 @@ An encoder gives the mean and log-variance of q(z | x), a decoder the image at a
 """
 
 from itertools import pairwise
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import PositiveInt
@@ -16,6 +16,7 @@ from visavis.errors import UserError
 from visavis.networks.cpu import Doubling, Flatten, Linear, laid_out_like
 from visavis.networks.layers import BatchNorm2d, init_fan_in
 from visavis.networks.residual import ACTIVATION_GAIN, SLOPE, Residual
+from visavis.networks.roles import Role
 
 LOG_VARIANCES = (-20.0, 10.0)
 """Where the encoder's log-variance is cut, so that its exponential stays a number."""
@@ -52,6 +53,7 @@ class ConvEncoder(_Convolutional):
     """Conv 4/2/1, BatchNorm, LeakyReLU down to ``base``, then Linear to mean and log-variance (S4)."""
 
     kind: Literal["conv-encoder"] = "conv-encoder"
+    role: ClassVar[Role] = "encoder"
 
     def build(self, shape: Shape, classes: int) -> nn.Module:
         """The network; it looks at no labels, whatever ``classes`` is."""
@@ -69,6 +71,7 @@ class ConvDecoder(_Convolutional):
     """Linear to ``base``, then ConvTranspose 4/2/1, BatchNorm, LeakyReLU up to the image, tanh (S4)."""
 
     kind: Literal["conv-decoder"] = "conv-decoder"
+    role: ClassVar[Role] = "generator"
     class_dim: PositiveInt = 16
 
     def build(self, shape: Shape, classes: int) -> nn.Module:
@@ -86,6 +89,7 @@ class ResidualEncoder(Residual):
     """1×1 from RGB, residual stages downward, Linear of all of the base to mean and log-variance."""
 
     kind: Literal["residual-encoder"] = "residual-encoder"
+    role: ClassVar[Role] = "encoder"
     z_dim: PositiveInt = 128
 
     def build(self, shape: Shape, classes: int) -> nn.Module:
@@ -101,6 +105,7 @@ class ResidualDecoder(Residual):
     """Linear to all of the base, residual stages upward, 3×3 to RGB, tanh."""
 
     kind: Literal["residual-decoder"] = "residual-decoder"
+    role: ClassVar[Role] = "generator"
     z_dim: PositiveInt = 128
     class_dim: PositiveInt = 16
 

@@ -3,7 +3,7 @@
 Isola et al. 2017, "Image-to-image translation with conditional adversarial networks", sections 3.2.2, 6.1.2.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import NonNegativeInt, PositiveInt
@@ -13,6 +13,7 @@ from torch.nn.functional import interpolate
 from visavis.core import Config, Shape
 from visavis.errors import UserError
 from visavis.networks.norms import NormName, init_convs, make_conv, make_norm
+from visavis.networks.roles import Role
 
 
 class PatchGAN(Config):
@@ -25,6 +26,7 @@ class PatchGAN(Config):
     """
 
     kind: Literal["patch"] = "patch"
+    role: ClassVar[Role] = "patch-critic"
     width: PositiveInt = 64
     widest: PositiveInt = 512
     halvings: NonNegativeInt | None = None

@@ -4,7 +4,7 @@ Stages from 4×4 (or ``base``) upward, each of ``blocks`` residual blocks; biase
 last convolution of each block starts at zero, so that the network starts shallow.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import PositiveInt
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from visavis.core import Config, IntTuple, Shape
 from visavis.errors import UserError
 from visavis.networks.layers import RESAMPLERS, init_fan_in
+from visavis.networks.roles import Role
 
 SLOPE = 0.2
 ACTIVATION_GAIN = (2 / (1 + SLOPE**2)) ** 0.5
@@ -119,6 +120,7 @@ class ResidualGenerator(Residual):
     """A learned base times a linear map of z (and class embedding), residual stages upward, 1×1 to RGB."""
 
     kind: Literal["residual"] = "residual"
+    role: ClassVar[Role] = "generator"
     z_dim: PositiveInt = 64
     class_dim: PositiveInt = 16
 

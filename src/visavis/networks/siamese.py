@@ -1,7 +1,7 @@
 """The networks of the Siamese GAN (S1) and its second version (S2), for 32×32 images and doublings of it."""
 
 from itertools import pairwise
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
@@ -9,12 +9,14 @@ from visavis.core import Config, IntTuple, Shape
 from visavis.errors import UserError
 from visavis.networks.cpu import Doubling, Flatten, Halving, Linear, laid_out_like
 from visavis.networks.layers import BatchNorm2d, init_dcgan
+from visavis.networks.roles import Role
 
 
 class SiameseGenerator(Config):
     """z -> Linear to widths[0]·4·4, BatchNorm, ReLU -> ConvTranspose 4/2/1, BatchNorm, ReLU … -> tanh."""
 
     kind: Literal["siamese"] = "siamese"
+    role: ClassVar[Role] = "generator"
     z_dim: int = 128
     widths: IntTuple = (512, 256, 128)
 

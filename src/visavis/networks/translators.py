@@ -1,7 +1,7 @@
 """Two more translators: CycleGAN's residual generator, and a net for super-resolution."""
 
 from itertools import pairwise
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn, tanh
@@ -11,6 +11,7 @@ from visavis.core import Config, Shape
 from visavis.errors import UserError
 from visavis.networks.layers import Resample
 from visavis.networks.norms import NormName, init_convs, make_norm
+from visavis.networks.roles import Role
 from visavis.networks.unet import refuse_classes
 
 
@@ -24,6 +25,8 @@ class ResnetTranslator(Config):
     """
 
     kind: Literal["resnet"] = "resnet"
+    role: ClassVar[Role] = "translator"
+    scale: ClassVar[int] = 1
     width: PositiveInt = 64
     halvings: NonNegativeInt = 2
     blocks: PositiveInt | None = None
@@ -109,6 +112,7 @@ class SuperResolver(Config):
     """
 
     kind: Literal["super-resolver"] = "super-resolver"
+    role: ClassVar[Role] = "translator"
     scale: Literal[2, 4, 8] = 2
     width: PositiveInt = 64
     blocks: PositiveInt = 8

@@ -3,7 +3,7 @@
 Isola et al. 2017, "Image-to-image translation with conditional adversarial networks", section 6.1.1.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field, PositiveInt
@@ -14,6 +14,7 @@ from visavis.errors import UserError
 from visavis.networks.cpu import Doubling
 from visavis.networks.layers import Dropout, Resample
 from visavis.networks.norms import NormName, init_convs, make_norm
+from visavis.networks.roles import Role
 
 DEEPEST = 8
 """Halvings of the paper's net, from 256×256 to 1×1."""
@@ -33,6 +34,8 @@ class UNet(Config):
     """
 
     kind: Literal["unet"] = "unet"
+    role: ClassVar[Role] = "translator"
+    scale: ClassVar[int] = 1
     width: PositiveInt = 64
     widest: PositiveInt = 512
     blocks: PositiveInt | None = None

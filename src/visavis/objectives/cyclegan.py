@@ -3,7 +3,6 @@
 Zhu et al. 2017, "Unpaired image-to-image translation using cycle-consistent adversarial networks".
 """
 
-from collections.abc import Mapping
 from functools import partial
 from typing import ClassVar, Literal
 
@@ -12,10 +11,11 @@ from pydantic import NonNegativeInt
 from torch import Tensor, nn
 
 from visavis.core import Batch, Config, Nets, Phase, Scalars, Value, value_at
+from visavis.data import AnyData
 from visavis.data.pool import ImagePool
 from visavis.losses.adversarial import ADVERSARIAL_LOSSES
 from visavis.losses.translation import cycle_consistency, identity
-from visavis.objectives.fit import check_critics, check_translators
+from visavis.objectives.fit import Networks, check_patch_critics, check_translators, takes_pairs
 from visavis.objectives.translation import pairs_of
 
 
@@ -55,12 +55,13 @@ class CycleGAN(Config):
         """A pool for each side."""
         return {f"pool_{side}": ImagePool(self.pool) for side in "ab"} if self.pool else {}
 
-    def check(self, networks: Mapping[str, Config], factor: int) -> None:
+    def check(self, networks: Networks, data: AnyData) -> None:
         """Raise ValueError unless both G translate and both D see patches of single images."""
+        factor = takes_pairs(self.kind, data).factor
         if factor != 1:
             raise ValueError(f"inputs {factor} times smaller have no way back; give --data.made_by another")
         check_translators(networks, "G_ab", "G_ba")
-        check_critics(networks, "D_a", "D_b", alone=True)
+        check_patch_critics(networks, "D_a", "D_b", alone=True)
 
     def g_loss(self, nets: Nets, batch: Batch, images: int, handoff: Handoff) -> tuple[Tensor, Scalars]:
         """Look like the other side, come back, and leave alone what is there already."""

@@ -6,8 +6,10 @@ import torch
 from torch import Tensor
 
 from visavis.core import Batch, Nets, Phase, Scalars
+from visavis.data import AnyData
 from visavis.losses.adversarial import ADVERSARIAL_LOSSES
 from visavis.objectives.adversarial import Adversarial, critic_of, generate, part_of, watched
+from visavis.objectives.fit import Networks, check_role, check_single, takes_images
 
 
 class GAN(Adversarial):
@@ -20,6 +22,12 @@ class GAN(Adversarial):
     def real_batches(self) -> int:
         """One per D step."""
         return self.d_steps
+
+    def check(self, networks: Networks, data: AnyData) -> None:
+        """Raise ValueError unless G makes images and D scores single ones."""
+        takes_images(self.kind, data)
+        check_role(networks, "G", "generator")
+        check_single(self.kind, networks)
 
     def phases(self) -> tuple[Phase, ...]:
         """D steps, then G steps."""

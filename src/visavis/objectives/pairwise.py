@@ -14,10 +14,12 @@ from pydantic import model_validator
 from torch import Tensor
 
 from visavis.core import Batch, Images, Names, Nets, Phase, Scalars, Value, value_at
+from visavis.data import AnyData
 from visavis.errors import unknown
 from visavis.losses.pairwise import PAIR_LOSSES, PairLoss, bce
 from visavis.networks.critic import PairCritic
 from visavis.objectives.adversarial import Adversarial, critic_of, generate, part_of, watched
+from visavis.objectives.fit import Networks, check_pair_head, check_role, takes_images
 from visavis.objectives.pairing import Pairing, pair_scores
 from visavis.training import parallel
 
@@ -75,6 +77,12 @@ class Pairwise(Adversarial):
     def real_batches(self) -> int:
         """Those of all D steps, and one more for G if it sees fresh ones."""
         return self.d_steps * self.parts_per_d_step + int(self.fresh_reals)
+
+    def check(self, networks: Networks, data: AnyData) -> None:
+        """Raise ValueError unless G makes images and D's head gives meaning to these kinds of pairs."""
+        takes_images(self.kind, data)
+        check_role(networks, "G", "generator")
+        check_pair_head(tuple(self.kinds), networks)
 
     def phases(self) -> tuple[Phase, ...]:
         """D steps, then G steps."""

@@ -6,19 +6,19 @@ image of the same input, and the difference of its two scores says which of the 
 patch: the pair game, in which the partner is not any real image but the one that G was asked for.
 """
 
-from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
-from visavis.core import Batch, Config, Images, Nets, Pairs, Phase, Scalars, Value, value_at
+from visavis.core import Batch, Images, Nets, Pairs, Phase, Scalars, Value, value_at
+from visavis.data import AnyData
 from visavis.losses.adversarial import ADVERSARIAL_LOSSES
 from visavis.losses.pairwise import PAIR_LOSSES
 from visavis.losses.translation import feature_distance
 from visavis.networks.patch import PatchCritic
 from visavis.objectives.adversarial import Adversarial, watched
-from visavis.objectives.fit import check_critics, check_translators
+from visavis.objectives.fit import Networks, check_patch_critics, check_translators, takes_pairs
 from visavis.objectives.translation import Distance, pairs_of
 
 
@@ -30,6 +30,7 @@ class Translation(Adversarial):
     not to its input, of its mean logit over patches.
     """
 
+    kind: str
     task: ClassVar[str] = "translate"
     compares: ClassVar[bool] = False
     adversarial: Value = 1.0
@@ -49,10 +50,10 @@ class Translation(Adversarial):
         """The distance's features."""
         return self.distance.state()
 
-    def check(self, networks: Mapping[str, Config], factor: int) -> None:
+    def check(self, networks: Networks, data: AnyData) -> None:
         """Raise ValueError unless G translates, making images ``factor`` times larger, and D sees patches."""
-        check_translators(networks, "G", factor=factor)
-        check_critics(networks, "D")
+        check_translators(networks, "G", factor=takes_pairs(self.kind, data).factor)
+        check_patch_critics(networks, "D")
 
     def contest(self, on_real: Tensor, on_fake: Tensor) -> Tensor:
         """What D minimises; logits ``[N, h, w]`` of real and generated images."""

@@ -1,12 +1,12 @@
 """Translation without a critic: G learns the wanted image by its distance alone."""
 
-from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
 from visavis.core import Batch, Config, Nets, Phase, Scalars
-from visavis.objectives.fit import check_translators
+from visavis.data import AnyData
+from visavis.objectives.fit import Networks, check_translators, takes_pairs
 from visavis.objectives.translation import Distance, pairs_of
 
 
@@ -27,9 +27,9 @@ class Regression(Config):
         """The distance's features."""
         return self.distance.state()
 
-    def check(self, networks: Mapping[str, Config], factor: int) -> None:
+    def check(self, networks: Networks, data: AnyData) -> None:
         """Raise ValueError unless G translates, making images ``factor`` times larger."""
-        check_translators(networks, "G", factor=factor)
+        check_translators(networks, "G", factor=takes_pairs(self.kind, data).factor)
 
     def loss(self, nets: Nets, batch: Batch, images: int) -> tuple[Tensor, Scalars]:
         """The distance of G(a) to b."""

@@ -8,9 +8,11 @@ from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 
 from visavis.core import Batch, Config, Images, Nets, Phase, Scalars, Value, value_at
+from visavis.data import AnyData
 from visavis.losses.latent import kl_to_standard, with_free_bits
 from visavis.losses.reconstruction import bce, gaussian, optimal_variance, psnr, squared_error, ssim
 from visavis.objectives.adversarial import part_of
+from visavis.objectives.fit import Networks, check_autoencoder, takes_images
 from visavis.training import parallel
 
 ACTIVE = 0.01
@@ -52,6 +54,11 @@ class VAE(Config):
     task: ClassVar[str] = "reconstruct"
     averaged: ClassVar[tuple[str, ...]] = ("E", "G")
     real_batches: ClassVar[int] = 1
+
+    def check(self, networks: Networks, data: AnyData) -> None:
+        """Raise ValueError unless E and G share their latents."""
+        takes_images(self.kind, data)
+        check_autoencoder(networks)
 
     def phases(self) -> tuple[Phase, ...]:
         """One, of both networks."""

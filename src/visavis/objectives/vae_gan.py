@@ -12,8 +12,10 @@ from pydantic import Field
 from torch import Tensor
 
 from visavis.core import Batch, Images, Nets, Phase, Scalars, Value, value_at
+from visavis.data import AnyData
 from visavis.losses.reconstruction import gaussian, optimal_variance
 from visavis.objectives.adversarial import critic_of, generate, part_of
+from visavis.objectives.fit import Networks, check_autoencoder
 from visavis.objectives.pairwise import Pairwise
 from visavis.objectives.vae import VAE, Posterior
 from visavis.training import parallel
@@ -45,6 +47,11 @@ class VAEGAN(Pairwise):
     def averaged(self) -> tuple[str, ...]:
         """E and G have averages."""
         return ("E", "G")
+
+    def check(self, networks: Networks, data: AnyData) -> None:
+        """Raise ValueError unless E and G share their latents and D compares."""
+        super().check(networks, data)
+        check_autoencoder(networks)
 
     def phases(self) -> tuple[Phase, ...]:
         """D steps, then steps of E and G together."""

@@ -8,11 +8,10 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, NonNegativeInt, PositiveInt, ValidationError, model_validator
 
 from visavis.core import Config, Name, Names
-from visavis.data import AnyData, PairsConfig
+from visavis.data import AnyData
 from visavis.errors import UserError, in_plain_words, unknown
-from visavis.networks import BranchConfig, ConvEncoder, CriticConfig, NetworkConfig, ResidualEncoder
-from visavis.objectives import CycleGAN, ObjectiveConfig, Pairwise, Regression
-from visavis.objectives.pix2pix import Translation
+from visavis.networks import BranchConfig, NetworkConfig
+from visavis.objectives import ObjectiveConfig
 from visavis.recipes.watch import Watch
 from visavis.training.loop import Adam, Average, Precision, Schedule
 
@@ -49,77 +48,15 @@ class Recipe(Config):
     metric_samples: PositiveInt = 26_000
     watch: Watch = Watch()
 
-    @property
-    def _trained(self) -> set[str]:
-        return {name for phase in self.objective.phases() for name in phase.trains}
-
     @model_validator(mode="after")
-    def _head_fits_game(self) -> "Recipe":
-        critic = self.networks.get("D")
-        if isinstance(critic, CriticConfig) and "D" in self._trained:
-            pairwise = isinstance(self.objective, Pairwise)
-            if pairwise and critic.head == "single":
-                raise ValueError(
-                    "the single head ignores one member of the pair; give another head, "
-                    "or the ordinary game: --objective.kind gan"
-                )
-            if not pairwise and critic.head != "single":
-                raise ValueError(
-                    f"the objective '{self.objective.kind}' takes --networks.D.head single, "
-                    f"not '{critic.head}'"
-                )
-            if isinstance(self.objective, Pairwise) and critic.head == "difference":
-                if tuple(self.objective.kinds) != ("unlike",):
-                    raise ValueError(
-                        "the difference head gives meaning to unlike pairs only; "
-                        "give --objective.kinds unlike"
-                    )
-            elif isinstance(self.objective, Pairwise) and "like" not in self.objective.kinds:
-                raise ValueError(
-                    f"the {critic.head} head needs like pairs; give --objective.kinds like,unlike"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _all_that_is_trained_is_there(self) -> "Recipe":
-        for name in sorted(self._trained):
+    def _all_is_there_and_fits(self) -> "Recipe":
+        for name in sorted({name for phase in self.objective.phases() for name in phase.trains}):
             for field, given in (("networks", self.networks), ("adam", self.adam)):
                 if name not in given:
                     raise ValueError(
                         f"{field} lack '{name}', which the objective trains; give --{field}.{name}"
                     )
-        return self
-
-    @model_validator(mode="after")
-    def _data_fits_game(self) -> "Recipe":
-        pairs = isinstance(self.data, PairsConfig)
-        if pairs != (self.task == "translate"):
-            has, takes = ("pairs", "images") if pairs else ("images", "pairs")
-            raise ValueError(
-                f"the objective '{self.objective.kind}' takes {takes}, and the data are {has}; "
-                "train another recipe, whose game is made for them"
-            )
-        if isinstance(self.data, PairsConfig) and isinstance(
-            self.objective, Translation | CycleGAN | Regression
-        ):
-            self.objective.check(self.networks, self.data.factor)
-        return self
-
-    @model_validator(mode="after")
-    def _encoder_fits_decoder(self) -> "Recipe":
-        encoder, decoder = self.networks.get("E"), self.networks.get("G")
-        if encoder is None:
-            return self
-        if not isinstance(encoder, ConvEncoder | ResidualEncoder):
-            raise ValueError(
-                f"network E is a '{encoder.kind}', not an encoder (allowed: conv-encoder, residual-encoder)"
-            )
-        made_from = getattr(decoder, "z_dim", None)
-        if made_from != encoder.z_dim:
-            raise ValueError(
-                f"E makes latents of {encoder.z_dim} numbers and G takes {made_from}; give "
-                "--networks.E.z_dim and --networks.G.z_dim alike"
-            )
+        self.objective.check(self.networks, self.data)
         return self
 
     @property
