@@ -28,7 +28,8 @@ from visavis.data import DataConfig, load_images
 from visavis.data.pixels import to_float
 from visavis.files import JsonLines
 from visavis.metrics.frechet import frechet_distance, frechet_interval
-from visavis.models.generate import Model
+from visavis.models.load import model_of
+from visavis.models.model import Model
 from visavis.models.snapshot import find_snapshot, load_checkpoint, load_snapshot
 from visavis.recipes.recipe import validated
 from visavis.report.curves import plot_comparison
@@ -67,7 +68,7 @@ def raw_generator(run: Path, model: Model) -> Model:
     weights = {k.removeprefix(prefix): v for k, v in checkpoint.tensors.items() if k.startswith(prefix)}
     networks, description = load_snapshot(find_snapshot(run))
     networks["G"].load_state_dict(weights)
-    return Model(networks, description)
+    return model_of(networks, description)
 
 
 def row(run: Path, name: str, model: Model, weights: str, real: dict[str, Tensor]) -> dict[str, Any]:

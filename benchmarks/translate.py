@@ -38,7 +38,7 @@ from visavis.bench.pair_step import cpu_model
 from visavis.core import Shape
 from visavis.data.decode import decode
 from visavis.metrics.bootstrap import percentiles, resampled
-from visavis.models.generate import Model
+from visavis.models.load import model_of
 from visavis.models.snapshot import Description
 from visavis.models.translate import BATCH, Translator, folder
 from visavis.models.translate.folder import COMPRESSION, Job, plan, translate_files, write_png
@@ -94,7 +94,7 @@ def make_translator(seconds: float = 0.0) -> Timed:
     shape = Shape(3, SIDE)
     torch.manual_seed(0)
     net = Elsewhere(seconds) if seconds else UNet().build(shape, 0)
-    return Timed(Model({"G": net}, Description({}, shape, (), False, 0, {}, "", "translate")))
+    return Timed(model_of({"G": net}, Description({}, shape, (), False, 0, {}, "", "translate")))
 
 
 def pin() -> None:

@@ -81,7 +81,7 @@ def test_nothing_but_the_entry_points_imports_the_command_line() -> None:
 
 def test_inference_imports_no_objective_recipe_or_trainer_when_it_runs() -> None:
     code = (
-        "import sys, visavis.models.generate, visavis.metrics; "
+        "import sys, visavis.models.load, visavis.metrics; "
         "rooms = ('visavis.objectives', 'visavis.recipes.recipe', 'visavis.training.loop'); "
         "print([m for m in sys.modules if m.startswith(rooms)])"
     )

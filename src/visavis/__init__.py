@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from visavis.api import evaluate as evaluate
     from visavis.api import train as train
     from visavis.errors import UserError as UserError
-    from visavis.models.generate import Model as Model
-    from visavis.models.generate import load as load
+    from visavis.models.load import load as load
+    from visavis.models.model import Model as Model
 
 _WHERE = {
-    "load": "models.generate",
-    "Model": "models.generate",
+    "load": "models.load",
+    "Model": "models.model",
     "train": "api",
     "evaluate": "api",
     "UserError": "errors",

@@ -15,7 +15,8 @@ from visavis.errors import UserError
 from visavis.files import to_json
 from visavis.judge.aligned import CEILING
 from visavis.judge.reconstruction import evaluate_reconstruction, validate_reconstruction
-from visavis.models.generate import Model
+from visavis.models.load import model_of
+from visavis.models.model import Model
 from visavis.models.snapshot import Description
 
 
@@ -41,7 +42,7 @@ class Unflat(nn.Module):
 
 def model(off: float = 0.0) -> Model:
     description = Description({}, Shape(1, 8), (), False, 5, {}, "test", "reconstruct")
-    return Model({"E": Flat(), "G": Unflat(off)}, description)
+    return model_of({"E": Flat(), "G": Unflat(off)}, description)
 
 
 def test_a_perfect_autoencoder_is_as_real_as_held_out_images() -> None:

@@ -18,7 +18,8 @@ from visavis.files import to_json
 from visavis.judge import aligned
 from visavis.judge.aligned import CEILING, Likeness, scores, window_of
 from visavis.judge.translation import enlarged, evaluate_translation, mean_photo, validate
-from visavis.models.generate import Model
+from visavis.models.load import model_of
+from visavis.models.model import Model
 from visavis.models.snapshot import Description
 
 SIDE = 8
@@ -38,7 +39,7 @@ class Times(nn.Module):
 
 
 def model(**networks: nn.Module) -> Model:
-    return Model(dict(networks), Description({}, Shape(3, SIDE), (), False, 7, {}, "test", "translate"))
+    return model_of(dict(networks), Description({}, Shape(3, SIDE), (), False, 7, {}, "test", "translate"))
 
 
 def pictures(n: int, seed: int = 0) -> NDArray[np.uint8]:
@@ -148,7 +149,7 @@ def test_the_same_figures_twice(negatives: PairsConfig) -> None:
 
 def test_a_distance_where_there_are_enough_images() -> None:
     config = PairsConfig(source="digits", layout="made", made_by={"kind": "invert"}, resolution=SIDE)
-    given = Model({"G": Times(-1)}, Description({}, Shape(1, SIDE), (), False, 0, {}, "test", "translate"))
+    given = model_of({"G": Times(-1)}, Description({}, Shape(1, SIDE), (), False, 0, {}, "test", "translate"))
     row = evaluate_translation(given, config)["fd_digitsr"]
     assert (
         row["value"] == pytest.approx(row["null"]) and row["interval"][0] < row["value"] < row["interval"][1]
@@ -192,7 +193,7 @@ def test_smaller_inputs_are_enlarged_bicubically() -> None:
     config = PairsConfig(
         source="digits", layout="made", made_by={"kind": "shrink", "factor": 2}, resolution=SIDE
     )
-    given = Model(
+    given = model_of(
         {"G": Times(1, scale=2)}, Description({}, Shape(1, SIDE), (), False, 0, {}, "test", "translate")
     )
     found = evaluate_translation(given, config)

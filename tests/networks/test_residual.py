@@ -98,3 +98,21 @@ def test_features_start_at_a_reasonable_scale() -> None:
     x = generator(torch.randn(32, 64))
     assert 0.2 < x.std() < 3
     assert 0.05 < branch(x).std() < 5
+
+
+@pytest.mark.parametrize("resolution", [8, 28, 32, 48, 64, 96])
+def test_stages_follow_from_the_resolution(resolution: int) -> None:
+    shape = Shape(1, resolution)
+    generator = ResidualGenerator(z_dim=4, width=4, widest=8).build(shape, 0)
+    branch, _ = ResidualBranch(features=6, width=4, widest=8).build(shape, 0)
+    x = generator(torch.zeros(1, 4))
+    assert x.shape == (1, 1, resolution, resolution)
+    assert branch(x).shape == (1, 6)
+
+
+def test_explicit_widths_are_the_same_network_as_derived_ones() -> None:
+    derived = ResidualGenerator(z_dim=4, width=4, widest=16).fitted(Shape(1, 28))
+    assert (derived.base, derived.widths) == (7, (16, 8, 4))
+    assert ResidualGenerator(base=7, widths=(16, 8, 4)).fitted(Shape(1, 28)).widths == (16, 8, 4)
+    with pytest.raises(UserError, match="resolution 30"):
+        ResidualGenerator().fitted(Shape(1, 30))

@@ -11,9 +11,10 @@ import torch
 from visavis.data import AnySet, ImageSet, PairsConfig, PairSet, batches_of, load
 from visavis.errors import UserError
 from visavis.models import snapshot
-from visavis.models.autoencode import reconstruct
-from visavis.models.generate import Model
-from visavis.models.generate import load as load_run
+from visavis.models.autoencoder import reconstruct
+from visavis.models.load import load as load_run
+from visavis.models.load import model_of
+from visavis.models.model import Model
 from visavis.models.snapshot import Description
 from visavis.models.translate import translate_pixels
 from visavis.networks import parameters
@@ -129,7 +130,7 @@ def test_it_builds_steps_resumes_bit_for_bit_and_samples_from_its_snapshot(name:
     }  # as in the file
     path = snapshot.snapshot_path(tmp_path, straight.images)
     snapshot.save_snapshot(path, nets, about)
-    before, found = Model(nets, about), load_run(tmp_path)
+    before, found = model_of(nets, about), load_run(tmp_path)
     if isinstance(data, PairSet):
         assert_it_translates_the_same(before, found, data)
         return

@@ -6,7 +6,7 @@ import pytest
 
 from visavis.data import ImageSet, PairSet
 from visavis.errors import UserError
-from visavis.models.generate import load
+from visavis.models.load import load
 from visavis.report.sheets import GRID, sheet
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from tiny import TINY, Cli
 
-from visavis.models.generate import load
+from visavis.models.load import load
 
 WATCH = ["--watch.every", "32", "--watch.samples", "48", "--metrics", ""]
 

@@ -105,7 +105,7 @@ def _print(given: Namespace, result: dict[str, Any]) -> None:
 def sample(given: Namespace) -> None:
     """Make images with a run."""
     from visavis.data.write import check_path, write_images
-    from visavis.models.generate import load
+    from visavis.models.load import load
     from visavis.report.grids import save_grid
 
     sheet = given.out.suffix.lower() == ".png"
@@ -132,7 +132,7 @@ def sample(given: Namespace) -> None:
 
 def interpolate(given: Namespace) -> None:
     """Walk between latents of a run, between two pictures, or along the latents of one."""
-    from visavis.models.generate import load
+    from visavis.models.load import load
     from visavis.report.grids import save_grid
 
     if given.out.suffix.lower() != ".png":
@@ -160,7 +160,7 @@ def interpolate(given: Namespace) -> None:
 
 def compare(given: Namespace) -> None:
     """Ask a run's critic about two images."""
-    from visavis.models.generate import load
+    from visavis.models.load import load
 
     found = load(given.run, _device(given)).compare(given.a, given.b, given.label)
     if given.json:
@@ -174,7 +174,7 @@ def compare(given: Namespace) -> None:
 
 def translate(given: Namespace) -> int:
     """Turn pictures into others; 1 if some could not be read."""
-    from visavis.models.generate import load
+    from visavis.models.load import load
     from visavis.models.translate import BATCH, Translator
     from visavis.models.translate.folder import check_writable, plan, translate_files
     from visavis.report.progress import TrainingProgress

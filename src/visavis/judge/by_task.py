@@ -11,7 +11,7 @@ from visavis.data.pairs.config import PairsConfig
 from visavis.errors import UserError
 from visavis.judge.evaluate import Options
 from visavis.judge.inputs import is_run, naming
-from visavis.models.generate import load
+from visavis.models.load import load
 from visavis.models.snapshot import find_snapshot, load_snapshot
 
 _OF_PAIRS = ("split", "seed", "device")

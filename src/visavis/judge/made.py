@@ -17,7 +17,8 @@ from visavis.errors import UserError, listed, unknown
 from visavis.files import read_json
 from visavis.judge.reference import Real
 from visavis.judge.seen import Pixels, Rows, Seen, see
-from visavis.models.generate import Model, latents
+from visavis.models.generator import latents
+from visavis.models.load import model_of
 from visavis.models.snapshot import CHECKPOINT, find_snapshot, load_checkpoint, load_snapshot
 
 RAW = "nets.G."
@@ -89,7 +90,7 @@ class Generated:
             own = {k.removeprefix(RAW): v for k, v in checkpoint.tensors.items() if k.startswith(RAW)}
             networks["G"].load_state_dict(own)
             self._seen = int(checkpoint.numbers["images"])
-        self._model = Model({"G": networks["G"]}, description, device)
+        self._model = model_of({"G": networks["G"]}, description, device)
         self._weights = "raw" if raw else "ema"
         self._sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
         self._name = str(path)

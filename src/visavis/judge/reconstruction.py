@@ -14,8 +14,8 @@ from visavis.errors import UserError
 from visavis.judge.aligned import Likeness, Pixels, conditions, distance, means, scores
 from visavis.judge.reference import open_real
 from visavis.metrics.features import default_features, load_extractor
-from visavis.models.autoencode import reconstruct
-from visavis.models.generate import Model
+from visavis.models.autoencoder import reconstruct
+from visavis.models.model import Model
 
 MOST = 10_000
 """Held-out images that are reconstructed."""

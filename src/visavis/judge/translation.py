@@ -21,7 +21,7 @@ from visavis.judge.aligned import Likeness, Pixels, conditions, distance, means,
 from visavis.judge.seen import see
 from visavis.metrics.features import default_features, load_extractor
 from visavis.metrics.frechet import Reference
-from visavis.models.generate import Model
+from visavis.models.model import Model
 from visavis.models.translate import BATCH, translate_pixels
 
 FORTH, BACK = "a-to-b", "b-to-a"

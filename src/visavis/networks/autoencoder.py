@@ -5,7 +5,7 @@ An encoder gives the mean and log-variance of q(z | x), a decoder the image at a
 """
 
 from itertools import pairwise
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import torch
 from pydantic import PositiveInt
@@ -17,6 +17,7 @@ from visavis.networks.cpu import Doubling, Flatten, Linear, laid_out_like
 from visavis.networks.layers import BatchNorm2d, init_fan_in
 from visavis.networks.residual import ACTIVATION_GAIN, SLOPE, Residual
 from visavis.networks.roles import Role
+from visavis.networks.stages import stages_of, widths_of
 
 LOG_VARIANCES = (-20.0, 10.0)
 """Where the encoder's log-variance is cut, so that its exponential stays a number."""
@@ -25,23 +26,31 @@ LOG_VARIANCES = (-20.0, 10.0)
 class _Convolutional(Config):
     """What S4's encoder and decoder share: each width is a stage at half the next one's resolution.
 
-    The finest stage is at half the image's resolution, the coarsest at ``base``.
+    The finest stage is at half the image's resolution, the coarsest at ``base``; with empty ``widths`` they
+    follow from the resolution: ``width`` at the finest, doubled downward to at most ``widest``.
     """
 
     z_dim: PositiveInt = 128
+    width: PositiveInt = 32
+    widest: PositiveInt = 128
     widths: IntTuple = (128, 64, 32)
     base: PositiveInt = 4
     norm: Literal["batch", "none"] = "batch"
 
-    def check(self, shape: Shape) -> None:
-        """Refuse a resolution that the stages do not reach."""
+    def fitted(self, shape: Shape) -> Self:
+        """A copy with ``widths`` and ``base`` for these images; refuses a resolution that it cannot reach."""
+        if not self.widths:
+            base, stages = stages_of(shape.resolution)
+            widths = widths_of(self.width, stages - 1, max(self.widest, self.width))
+            return self.model_copy(update={"base": base, "widths": widths})
         reached = self.base * 2 ** len(self.widths)
         if shape.resolution != reached:
             raise UserError(
                 f"resolution {shape.resolution} does not fit {len(self.widths)} doublings from "
-                f"{self.base}×{self.base}, which make {reached}; "
-                f"give --data.resolution {reached}, or as many widths as doublings"
+                f"{self.base}×{self.base}, which make {reached}; give --data.resolution {reached}, as many "
+                "widths as doublings, or --networks.….widths '' and a width"
             )
+        return self
 
     def activation(self, width: int) -> list[nn.Module]:
         """What follows a convolution to ``width`` channels."""
@@ -57,14 +66,14 @@ class ConvEncoder(_Convolutional):
 
     def build(self, shape: Shape, classes: int) -> nn.Module:
         """The network; it looks at no labels, whatever ``classes`` is."""
-        self.check(shape)
-        widths = self.widths[::-1]
+        fitted = self.fitted(shape)
+        widths = fitted.widths[::-1]
         layers: list[nn.Module] = []
         for width_in, width_out in pairwise((shape.channels, *widths)):
             conv = nn.Conv2d(width_in, width_out, 4, 2, 1)
             init_fan_in(conv, ACTIVATION_GAIN)
             layers += [conv, *self.activation(width_out)]
-        return Encoder(layers, widths[-1] * self.base**2, self.z_dim)
+        return Encoder(layers, widths[-1] * fitted.base**2, self.z_dim)
 
 
 class ConvDecoder(_Convolutional):
@@ -76,12 +85,13 @@ class ConvDecoder(_Convolutional):
 
     def build(self, shape: Shape, classes: int) -> nn.Module:
         """The network; class-conditional where ``classes`` is above 0."""
-        self.check(shape)
-        layers: list[nn.Module] = [*self.activation(self.widths[0])]
-        for width_in, width_out in pairwise(self.widths):
+        fitted = self.fitted(shape)
+        widths, base = fitted.widths, fitted.base
+        layers: list[nn.Module] = [*self.activation(widths[0])]
+        for width_in, width_out in pairwise(widths):
             layers += [_doubling(width_in, width_out, ACTIVATION_GAIN), *self.activation(width_out)]
-        layers.append(_doubling(self.widths[-1], shape.channels, 1.0))
-        first = (self.widths[0], self.base, self.base)
+        layers.append(_doubling(widths[-1], shape.channels, 1.0))
+        first = (widths[0], base, base)
         return Decoder(layers, first, self.z_dim, classes, self.class_dim)
 
 
@@ -94,11 +104,11 @@ class ResidualEncoder(Residual):
 
     def build(self, shape: Shape, classes: int) -> nn.Module:
         """The network; it looks at no labels, whatever ``classes`` is."""
-        self.check(shape)
-        from_rgb = nn.Conv2d(shape.channels, self.widths[-1], 1)
+        fitted = self.fitted(shape)
+        from_rgb = nn.Conv2d(shape.channels, fitted.widths[-1], 1)
         init_fan_in(from_rgb)
-        layers = [from_rgb, *self.down(), nn.LeakyReLU(SLOPE)]
-        return Encoder(layers, self.widths[0] * self.base**2, self.z_dim)
+        layers = [from_rgb, *fitted.down(), nn.LeakyReLU(SLOPE)]
+        return Encoder(layers, fitted.widths[0] * fitted.base**2, self.z_dim)
 
 
 class ResidualDecoder(Residual):
@@ -111,11 +121,11 @@ class ResidualDecoder(Residual):
 
     def build(self, shape: Shape, classes: int) -> nn.Module:
         """The network; class-conditional where ``classes`` is above 0."""
-        self.check(shape)
-        to_rgb = nn.Conv2d(self.widths[-1], shape.channels, 3, 1, 1)
+        fitted = self.fitted(shape)
+        to_rgb = nn.Conv2d(fitted.widths[-1], shape.channels, 3, 1, 1)
         init_fan_in(to_rgb)
-        layers = [*self.up(), nn.LeakyReLU(SLOPE), to_rgb]
-        first = (self.widths[0], self.base, self.base)
+        layers = [*fitted.up(), nn.LeakyReLU(SLOPE), to_rgb]
+        first = (fitted.widths[0], fitted.base, fitted.base)
         return Decoder(layers, first, self.z_dim, classes, self.class_dim)
 
 

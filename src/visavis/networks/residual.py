@@ -4,7 +4,7 @@ Stages from 4×4 (or ``base``) upward, each of ``blocks`` residual blocks; biase
 last convolution of each block starts at zero, so that the network starts shallow.
 """
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import torch
 from pydantic import PositiveInt
@@ -14,6 +14,7 @@ from visavis.core import Config, IntTuple, Shape
 from visavis.errors import UserError
 from visavis.networks.layers import RESAMPLERS, init_fan_in
 from visavis.networks.roles import Role
+from visavis.networks.stages import stages_of, widths_of
 
 SLOPE = 0.2
 ACTIVATION_GAIN = (2 / (1 + SLOPE**2)) ** 0.5
@@ -22,14 +23,18 @@ ACTIVATION_GAIN = (2 / (1 + SLOPE**2)) ** 0.5
 class Residual(Config):
     """The stages that generator and branch share.
 
-    ``widths``: channels per stage, from the coarsest (``base``) to the finest.
+    ``width``: channels of the finest stage, doubled downward to at most ``widest``; the stages follow from
+    the resolution (28 = 7·2·2).  ``widths``: channels per stage instead, from the coarsest, whose side is
+    ``base``, to the finest.
 
     ``block``: "basic" is two 3×3 convolutions; "inverted" is 1×1 up by ``expansion``, 3×3 in groups of
     ``group_width`` channels, 1×1 down (R3GAN's).  ``resample``: "blur" is the [1, 2, 1] filter, "box" the
     cheap one.
     """
 
-    widths: IntTuple = (64, 64)
+    width: PositiveInt = 16
+    widest: PositiveInt = 128
+    widths: IntTuple = ()
     blocks: PositiveInt = 1
     base: PositiveInt = 4
     block: Literal["basic", "inverted"] = "basic"
@@ -37,15 +42,20 @@ class Residual(Config):
     group_width: PositiveInt = 16
     resample: Literal["blur", "box"] = "blur"
 
-    def check(self, shape: Shape) -> None:
-        """Refuse a resolution that the stages do not reach."""
+    def fitted(self, shape: Shape) -> Self:
+        """A copy with ``widths`` and ``base`` for these images; refuses a resolution that it cannot reach."""
+        if not self.widths:
+            base, stages = stages_of(shape.resolution)
+            widths = widths_of(self.width, stages, max(self.widest, self.width))
+            return self.model_copy(update={"base": base, "widths": widths})
         reached = self.base * 2 ** (len(self.widths) - 1)
         if shape.resolution != reached:
             raise UserError(
                 f"resolution {shape.resolution} does not fit {len(self.widths)} stages "
-                f"from {self.base}×{self.base}, which make {reached}; "
-                f"give --data.resolution {reached}, or as many widths as stages"
+                f"from {self.base}×{self.base}, which make {reached}; give --data.resolution {reached}, "
+                "as many widths as stages, or --networks.….widths '' and a width"
             )
+        return self
 
     def make_block(self, width: int) -> "ResidualBlock":
         """One block at ``width`` channels."""
@@ -126,8 +136,7 @@ class ResidualGenerator(Residual):
 
     def build(self, shape: Shape, classes: int) -> nn.Module:
         """The network; class-conditional where ``classes`` is above 0."""
-        self.check(shape)
-        return ResidualG(self, shape, classes)
+        return ResidualG(self.fitted(shape), shape, classes)
 
 
 class ResidualG(nn.Module):
@@ -167,12 +176,12 @@ class ResidualBranch(Residual):
 
     def build(self, shape: Shape, classes: int) -> tuple[nn.Module, int]:
         """The branch ``[N, C, R, R] -> [N, features]`` and the width of its features."""
-        self.check(shape)
-        coarsest = self.widths[0]
-        from_rgb = nn.Conv2d(shape.channels, self.widths[-1], 1)
+        fitted = self.fitted(shape)
+        coarsest = fitted.widths[0]
+        from_rgb = nn.Conv2d(shape.channels, fitted.widths[-1], 1)
         init_fan_in(from_rgb)
-        stages = self.down()
-        pool = nn.Conv2d(coarsest, coarsest, self.base, groups=coarsest, bias=False)
+        stages = fitted.down()
+        pool = nn.Conv2d(coarsest, coarsest, fitted.base, groups=coarsest, bias=False)
         init_fan_in(pool)
         linear = nn.Linear(coarsest, self.features, bias=False)
         init_fan_in(linear)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from visavis.data import ImageSet, PairSet
 from visavis.errors import UserError
-from visavis.models.generate import Model
+from visavis.models.model import Model
 
 Sheet = tuple[NDArray[np.uint8], int | None]
 """Images ``[N, H, W, C]`` and in how many columns they stand (None: about square)."""
@@ -41,7 +41,7 @@ def samples(model: Model, shown: Shown) -> Sheet:
 
 def reconstructions(model: Model, shown: Shown) -> Sheet:
     """Rows of: two images, each beside its reconstruction, then four samples of the prior."""
-    from visavis.models.autoencode import reconstruct
+    from visavis.models.autoencoder import reconstruct
 
     held = shown()
     assert isinstance(held, ImageSet)

@@ -14,7 +14,7 @@ from visavis.data import DataConfig, ImageSet, PairSet
 from visavis.errors import unknown
 from visavis.metrics import watched_figures
 from visavis.models import snapshot
-from visavis.models.generate import Model
+from visavis.models.model import Model
 from visavis.runs.saving import averaged, save_best, save_checkpoint
 from visavis.runs.session import Session
 from visavis.runs.watch import best_row, declines, plateau

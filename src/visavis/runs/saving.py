@@ -10,7 +10,8 @@ import visavis
 from visavis import files
 from visavis.metrics import METRICS
 from visavis.models import snapshot
-from visavis.models.generate import Model
+from visavis.models.load import model_of
+from visavis.models.model import Model
 from visavis.models.snapshot import Description
 from visavis.report.curves import plot_curves
 from visavis.report.grids import save_grid
@@ -74,7 +75,7 @@ def _description(session: Session) -> Description:
 
 def averaged(session: Session) -> Model:
     """The averaged networks as of now."""
-    return Model(dict(session.state.ema.items()), _description(session), session.device)
+    return model_of(dict(session.state.ema.items()), _description(session), session.device)
 
 
 def sample_grid(session: Session) -> None:

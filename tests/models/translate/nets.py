@@ -5,7 +5,8 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 
 from visavis.core import Shape
-from visavis.models.generate import Model
+from visavis.models.load import model_of
+from visavis.models.model import Model
 from visavis.models.snapshot import Description
 
 
@@ -48,4 +49,4 @@ class Negative(nn.Module):
 def model(resolution: int, channels: int = 3, task: str = "translate", **networks: nn.Module) -> Model:
     """A model of these networks; ``resolution`` is that of its results in training."""
     description = Description({}, Shape(channels, resolution), (), False, 0, {}, "test", task)
-    return Model(dict(networks), description)
+    return model_of(dict(networks), description)

@@ -73,7 +73,7 @@ def test_folders_keep_their_names_and_sizes(cli: Cli, run: Path, photos: Path, t
     )
     assert Image.open(tmp_path / "out" / "large.png").size == (33, 50)
     assert "grey pictures became colour by repetition" in done.err and done.err.count("grey") == 1
-    from visavis.models.generate import load
+    from visavis.models.load import load
 
     (alone,) = translate(load(run), [photos / "large.webp"])
     written = np.asarray(Image.open(tmp_path / "out" / "large.png")).astype(int)

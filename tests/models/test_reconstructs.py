@@ -10,8 +10,9 @@ from visavis.data import DataConfig, load_images
 from visavis.data.pixels import to_float
 from visavis.errors import UserError
 from visavis.losses.latent import kl_to_standard
-from visavis.models.autoencode import decode, encode, interpolate, posterior, reconstruct, traverse
-from visavis.models.generate import Model, pictures
+from visavis.models.autoencoder import decode, encode, interpolate, posterior, reconstruct, traverse
+from visavis.models.load import model_of
+from visavis.models.model import Model, pictures
 from visavis.models.snapshot import Description
 from visavis.networks import ConvDecoder, ConvEncoder, build
 
@@ -32,7 +33,7 @@ def make_model(classes: int = 0) -> Model:
         "test",
         task="reconstruct",
     )
-    return Model(build(configs, about.shape, classes), about)
+    return model_of(build(configs, about.shape, classes), about)
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +109,7 @@ def test_what_does_not_fit_is_refused(pixels: torch.Tensor) -> None:
             encode(model, wrong)
     with pytest.raises(UserError, match=r"latent 12 .*0 to 11"):
         traverse(model, pixels[0], (12,))
-    alone = Model({"G": model.networks["G"]}, model.description)
+    alone = model_of({"G": model.networks["G"]}, model.description)
     with pytest.raises(UserError, match="no encoder"):
         reconstruct(alone, pixels)
 

@@ -1,20 +1,20 @@
-"""Use an autoencoder: encode, reconstruct, walk between two pictures, move along its latents.
+"""The ability to reconstruct: encode, reconstruct, walk between two pictures, move along latents.
 
-Pictures are uint8 ``[N, H, W, C]`` at the model's own size; needs a snapshot with an encoder.
+The functions take pictures that are uint8 ``[N, H, W, C]`` at the model's own size.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor, nn
 
-from visavis.core import Shape
 from visavis.data.pixels import to_float
 from visavis.errors import UserError
 from visavis.losses.latent import kl_to_standard
+from visavis.models.model import Label, Model, Picture, Pixels, check_steps, pictures
 from visavis.models.paths import lerp, slerp
 
 BATCH = 64
@@ -22,27 +22,52 @@ DIMENSIONS = 8
 """How many latents :func:`traverse` shows when none are named."""
 
 
-class Model(Protocol):
-    """What of :class:`visavis.models.generate.Model` is needed here."""
+class Reconstructs(Model):
+    """A model whose network E gives the latents of a picture, from which G makes it again."""
 
-    @property
-    def networks(self) -> Mapping[str, nn.Module]:
-        """The encoder E and the decoder G."""
-        ...
+    ability: ClassVar[str] = "reconstruct"
 
-    @property
-    def device(self) -> torch.device:
-        """Where they are."""
-        ...
+    def able(self) -> bool:
+        """Whether the snapshot holds an encoder."""
+        return "E" in self.networks
 
-    @property
-    def shape(self) -> Shape:
-        """What one image is."""
-        ...
+    def reconstruct(self, images: Picture | Sequence[Picture]) -> list[Image.Image]:
+        """What an autoencoder makes of a picture, or of several, again, at its own resolution."""
+        encoder_of(self)
+        given = [images] if isinstance(images, Picture) else list(images)
+        if not given:
+            raise UserError("no pictures to reconstruct (allowed: 1 or more); give some")
+        return pictures(reconstruct(self, torch.stack([self.picture_pixels(each) for each in given])).numpy())
 
-    def render(self, z: Tensor, labels: Tensor | None = None) -> NDArray[np.uint8]:
-        """Latents ``[N, z_dim]`` (and labels) to uint8 ``[N, H, W, C]``."""
-        ...
+    def between(
+        self, a: Picture, b: Picture, steps: int = 8, label: Label | None = None, linear: bool = False
+    ) -> Pixels:
+        """``steps`` images from an autoencoder's reconstruction of ``a`` to that of ``b``, uint8 ``[steps, H,
+        W, C]``; along the great circle unless ``linear``.
+        """
+        encoder_of(self)
+        check_steps(steps)
+        labels = self.labels(0, 1, label)
+        labels = None if labels is None else labels.expand(steps)
+        ends = self.picture_pixels(a), self.picture_pixels(b)
+        return np.asarray(interpolate(self, *ends, steps, linear, labels))
+
+    def traverse(
+        self, picture: Picture, steps: int = 8, label: Label | None = None, latents: Sequence[int] = ()
+    ) -> Pixels:
+        """An autoencoder's reconstruction with one latent moved a row, from -3 to 3 deviations of the prior.
+
+        ``latents``, or those of :meth:`telling_latents`; uint8 ``[rows · steps, H, W, C]``.
+        """
+        encoder_of(self)
+        check_steps(steps)
+        labels = self.labels(0, 1, label)
+        return np.asarray(traverse(self, self.picture_pixels(picture), latents, steps=steps, label=labels))
+
+    def telling_latents(self, picture: Picture) -> list[int]:
+        """The eight latents of an autoencoder that say most about a picture, the first the most."""
+        encoder_of(self)
+        return telling_latents(self, self.picture_pixels(picture))
 
 
 def encode(model: Model, pixels: Tensor) -> Tensor:

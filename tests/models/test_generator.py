@@ -7,7 +7,10 @@ from PIL import Image
 
 import visavis
 from visavis.errors import UserError
-from visavis.models.generate import Model, latents, lerp, slerp
+from visavis.models.generator import latents
+from visavis.models.load import model_of
+from visavis.models.model import Model
+from visavis.models.paths import lerp, slerp
 
 
 @pytest.fixture
@@ -89,7 +92,7 @@ def test_a_conditional_critic_without_a_label_gives_the_mean_over_classes(model:
 
 
 def test_a_snapshot_without_a_critic_does_not_compare(model: Model) -> None:
-    alone = Model({"G": model.networks["G"]}, model.description)
+    alone = model_of({"G": model.networks["G"]}, model.description)
     with pytest.raises(UserError, match="no critic"):
         alone.compare(*alone.sample(2))
 
@@ -109,5 +112,5 @@ def test_pictures_are_for_autoencoders_before_any_is_read(model: Model, tmp_path
         lambda: model.between(missing, missing),
         lambda: model.traverse(missing),
     ):
-        with pytest.raises(UserError, match="no encoder"):
+        with pytest.raises(UserError, match=r"cannot reconstruct \(it can: sample, compare\)"):
             ask()

@@ -1,0 +1,131 @@
+"""What every trained model has: networks, a description, a device; and which abilities follow from its task.
+
+An ability is a class with a few methods, one a file: :class:`Samples`, :class:`Compares`,
+:class:`Reconstructs`, :class:`Translates`.  :mod:`visavis.models.load` puts them together by task.
+"""
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from visavis.core import Shape
+from visavis.data.decode import BrokenImageError, decode, to_rgb, to_square
+from visavis.data.pixels import to_float, to_uint8
+from visavis.errors import UserError, unknown
+from visavis.models.snapshot import Description
+
+Pixels = NDArray[np.uint8]
+Picture = Image.Image | Path | str
+Label = str | int
+"""The name of a class; an int stands for the name that it spells."""
+
+ABILITIES: dict[str, tuple[tuple[str, ...], str]] = {
+    "sample": (("sample", "pixels", "seeds", "interpolate", "render"), "mnist, digits, vae-digits"),
+    "compare": (("compare",), "mnist, stacked-digits, siamese-catsdogs"),
+    "reconstruct": (
+        ("reconstruct", "between", "traverse", "telling_latents"),
+        "vae-digits, vae-cifar10, vae-gan-digits",
+    ),
+    "translate": (("translate",), "pix2pix-facades, cyclegan-digits, superres-cifar10"),
+}
+"""Ability -> its methods, and some recipes that have it."""
+
+
+class Model:
+    """A trained model; its abilities are those of its subclass and its networks.
+
+    ``networks`` are put on ``device`` and into evaluation mode.
+    """
+
+    ability: ClassVar[str] = ""
+
+    def __init__(
+        self, networks: dict[str, nn.Module], description: Description, device: torch.device | str = "cpu"
+    ) -> None:
+        self.networks = {name: net.to(device).eval() for name, net in networks.items()}
+        self.description = description
+        self.device = torch.device(device)
+
+    def __getattr__(self, name: str) -> Any:
+        """Refuse an ability's method that this model lacks, in one line."""
+        for ability, (methods, recipes) in ABILITIES.items():
+            if name in methods:
+                able = ", ".join(self.abilities) or "nothing"
+                raise UserError(
+                    f"this run's task is '{self.description.task}', so it cannot {ability} (it can: {able}); "
+                    f"recipes that can: {recipes}"
+                )
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+
+    @property
+    def abilities(self) -> tuple[str, ...]:
+        """What this model can do: of ``sample``, ``compare``, ``reconstruct``, ``translate``."""
+        kinds = [kind for kind in type(self).__mro__ if "ability" in vars(kind) and vars(kind)["ability"]]
+        able = {kind.ability for kind in kinds if kind.able(self)}  # type: ignore[attr-defined]  # a subclass
+        return tuple(name for name in ABILITIES if name in able)
+
+    def able(self) -> bool:
+        """Whether the networks for this class's ability are there."""
+        return True
+
+    @property
+    def shape(self) -> Shape:
+        """What one image is."""
+        return self.description.shape
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes of the training data."""
+        return self.description.classes
+
+    def labels(self, first: int, n: int, label: Label | None) -> Tensor | None:
+        """``[n]`` class indices: of ``label``, or of all classes in turn; None if unconditional."""
+        if not self.description.conditional:
+            if label is not None:
+                raise UserError(
+                    f"this run is unconditional, so it takes no label '{label}'; leave --label out"
+                )
+            return None
+        if label is None:
+            return torch.arange(first, first + n) % len(self.classes)
+        if str(label) not in self.classes:
+            raise unknown("label", str(label), self.classes)
+        return torch.full((n,), self.classes.index(str(label)))
+
+    def picture(self, given: Picture) -> Tensor:
+        """A picture, cut square and resized to the model's resolution, ``[C, H, W]`` in [-1, 1]."""
+        channels, resolution = self.shape
+        if isinstance(given, Image.Image):
+            square = to_square(to_rgb(given), resolution)
+        else:
+            try:
+                square = Image.fromarray(decode(Path(given).read_bytes(), resolution))
+            except (OSError, BrokenImageError) as error:
+                why = error.strerror if isinstance(error, OSError) else error
+                raise UserError(
+                    f"cannot read the picture '{given}': {why}; give a PNG, JPEG or WebP"
+                ) from None
+        pixels = np.asarray(square.convert("L") if channels == 1 else square)
+        return to_float(
+            torch.from_numpy(pixels.copy()).reshape(resolution, resolution, channels).permute(2, 0, 1)
+        )
+
+    def picture_pixels(self, given: Picture) -> Tensor:
+        """A picture at the model's resolution, uint8 ``[H, W, C]``."""
+        return to_uint8(self.picture(given)[None]).permute(0, 2, 3, 1)[0]
+
+
+def pictures(pixels: Pixels) -> list[Image.Image]:
+    """uint8 ``[N, H, W, C]`` -> N pictures."""
+    return [Image.fromarray(image[..., 0] if image.shape[2] == 1 else image) for image in pixels]
+
+
+def check_steps(steps: int) -> None:
+    """Refuse a walk without both ends."""
+    if steps < 2:
+        raise UserError(f"a walk of {steps} steps (allowed: 2 or more, with both ends); give more --steps")
