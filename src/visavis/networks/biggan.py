@@ -4,7 +4,7 @@ One embedding of the class is shared by all normalisations; each block also gets
 discriminator is :class:`~visavis.networks.sn_resnet.SNResNetBranch` with an orthogonal start.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import PositiveInt
@@ -18,6 +18,7 @@ from visavis.networks.conditional import VectorBatchNorm2d, needed
 from visavis.networks.cpu import laid_out_like
 from visavis.networks.layers import BatchNorm2d, init_orthogonal
 from visavis.networks.norms import SpectralLinear
+from visavis.networks.roles import Role
 from visavis.networks.sn_resnet import UpBlock, check_attention, conv
 from visavis.networks.stages import stages_of
 
@@ -30,6 +31,7 @@ class BigGANGenerator(Config):
     """
 
     kind: Literal["biggan"] = "biggan"
+    role: ClassVar[Role] = "generator"
     z_dim: PositiveInt = 128
     width: PositiveInt = 256
     class_dim: PositiveInt = 128

@@ -4,7 +4,7 @@ The stages follow from the resolution: 4 -> 8 -> … -> 64 as in the paper, 7 ->
 """
 
 from itertools import pairwise
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import PositiveInt
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from visavis.networks.conditional import Conditioning, Latent, batch_norm, run
 from visavis.networks.cpu import Doubling, Flatten, Halving, Linear, laid_out_like
 from visavis.networks.layers import BatchNorm2d, init_dcgan
 from visavis.networks.norms import SpectralConv2d
+from visavis.networks.roles import Role
 from visavis.networks.stages import stages_from, widths_of
 
 
@@ -47,6 +48,7 @@ class DCGANGenerator(_DCGAN):
     """
 
     kind: Literal["dcgan"] = "dcgan"
+    role: ClassVar[Role] = "generator"
     z_dim: PositiveInt = 100
     conditioning: Conditioning = "concat"
     class_dim: PositiveInt = 50

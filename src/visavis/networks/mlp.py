@@ -4,7 +4,7 @@
 
 import math
 from itertools import pairwise
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import PositiveInt
 from torch import Tensor, nn, tanh
@@ -13,6 +13,7 @@ from visavis.core import Config, IntTuple, Shape
 from visavis.networks.conditional import Latent
 from visavis.networks.cpu import Linear
 from visavis.networks.layers import BatchNorm1d, Dropout
+from visavis.networks.roles import Role
 
 
 class MLPGenerator(Config):
@@ -22,6 +23,7 @@ class MLPGenerator(Config):
     """
 
     kind: Literal["mlp"] = "mlp"
+    role: ClassVar[Role] = "generator"
     z_dim: PositiveInt = 100
     widths: IntTuple = (128, 256, 512)
     slope: float = 0.2

@@ -4,7 +4,7 @@ At 32×32 they are the paper's; at other resolutions the generator has a block a
 one a halving down to 8 pixels or fewer, and two more.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import PositiveInt
@@ -18,6 +18,7 @@ from visavis.networks.conditional import ClassBatchNorm2d, VectorBatchNorm2d, ba
 from visavis.networks.cpu import laid_out_like
 from visavis.networks.layers import Resample, init_orthogonal
 from visavis.networks.norms import SpectralConv2d, SpectralLinear
+from visavis.networks.roles import Role
 from visavis.networks.stages import stages_of
 
 COARSEST = 8
@@ -108,6 +109,7 @@ class SNResNetGenerator(Config):
     """
 
     kind: Literal["sn-resnet"] = "sn-resnet"
+    role: ClassVar[Role] = "generator"
     z_dim: PositiveInt = 128
     width: PositiveInt = 256
     spectral: bool = False

@@ -4,7 +4,7 @@ down.
 Their sides are written for images in [0, 1]; the conversion stands at the networks' own edge.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import PositiveInt
 from torch import Tensor, cat, nn, sigmoid
@@ -15,6 +15,7 @@ from visavis.errors import UserError
 from visavis.networks.conditional import Latent, batch_norm, needed, run
 from visavis.networks.cpu import Flatten, Linear, laid_out_like
 from visavis.networks.layers import BatchNorm2d, Resample
+from visavis.networks.roles import Role
 
 SCALE = 10
 """What S3 divides the label by."""
@@ -30,6 +31,7 @@ class UpsamplingGenerator(Config):
     """
 
     kind: Literal["upsampling"] = "upsampling"
+    role: ClassVar[Role] = "generator"
     z_dim: PositiveInt = 100
     widths: IntTuple = (512, 512, 256, 128, 64)
     conditioning: Literal["number", "concat", "norm"] = "concat"
