@@ -71,7 +71,7 @@ SIMILARITY = {"networks.D.head": "distance", "objective.kinds": "like,unlike"}
     [
         ({"batchsize": "3"}, "unknown field 'batchsize'; did you mean 'batch_size'?"),
         ({"objective.losss": "bce"}, "unknown field 'objective.losss'; did you mean 'objective.loss'?"),
-        ({"networks.D.branch.width": "4"}, "did you mean 'networks.D.branch.widths'?"),
+        ({"networks.D.branch.widht": "4"}, "did you mean 'networks.D.branch.width'?"),
         ({"seed.x": "4"}, "unknown field 'seed.x'"),
         ({"objective.loss": "hing"}, "objective.loss: "),
         ({"objective.pairing": "roll"}, "objective.pairing: unknown pairing 'roll' (allowed: "),

@@ -4,7 +4,7 @@ The stages of :mod:`visavis.networks.residual` with inverted blocks, one width f
 the published networks have 20,781,952 and 21,280,512 parameters conditional, else 20,732,160 and 20,683,776.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import PositiveInt
 from torch import nn
@@ -12,6 +12,7 @@ from torch import nn
 from visavis.core import Config, Shape
 from visavis.networks.layers import init_fan_in
 from visavis.networks.residual import Residual, ResidualG, ResidualGenerator
+from visavis.networks.roles import Role
 from visavis.networks.stages import stages_of
 
 
@@ -43,6 +44,7 @@ class R3GANGenerator(_R3GAN):
     """A learned base times a linear map of z and the class's embedding, stages upward, 1×1 to RGB."""
 
     kind: Literal["r3gan"] = "r3gan"
+    role: ClassVar[Role] = "generator"
     z_dim: PositiveInt = 64
     class_dim: PositiveInt = 64
 
