@@ -18,9 +18,9 @@ def numbers(images: torch.Tensor) -> list[int]:
 
 def test_while_it_fills_it_shows_what_it_is_given() -> None:
     pool = ImagePool(5)
-    assert numbers(pool(numbered(0, 3))) == [0, 1, 2]
+    assert numbers(pool(numbered(0, 3)).x) == [0, 1, 2]
     assert numbers(pool.images) == [0, 1, 2]
-    shown = numbers(pool(numbered(3, 3)))
+    shown = numbers(pool(numbered(3, 3)).x)
     assert shown[:2] == [3, 4] and len(pool.images) == 5
 
 
@@ -31,7 +31,7 @@ def test_a_full_pool_shows_a_new_image_or_exchanges_it_for_an_old_one() -> None:
     own = old = 0
     for first in range(5, 1005, 4):
         before = numbers(pool.images)
-        shown, fresh = numbers(pool(numbered(first, 4))), range(first, first + 4)
+        shown, fresh = numbers(pool(numbered(first, 4)).x), range(first, first + 4)
         after = numbers(pool.images)
         assert len(set(after)) == 5
         assert sorted(before + list(fresh)) == sorted(after + shown), "no image is lost or doubled"
@@ -79,7 +79,7 @@ def test_a_copy_made_from_its_state_goes_on_in_the_same_way(held: int) -> None:
     copy.load_state_dict(state)
     for each in (pool, copy):
         torch.manual_seed(1)
-        each.shown = [each(numbered(10 * step, 4)) for step in range(1, 6)]
+        each.shown = [each(numbered(10 * step, 4)).x for step in range(1, 6)]
     assert all(torch.equal(a, b) for a, b in zip(pool.shown, copy.shown, strict=True))
     assert torch.equal(pool.images, copy.images)
 
@@ -89,6 +89,27 @@ def test_it_gives_no_gradients_does_not_touch_what_it_is_given_and_keeps_its_lay
     for first in (0, 4):
         fresh = numbered(first, 4).contiguous(memory_format=torch.channels_last).requires_grad_()
         kept = fresh.detach().clone()
-        shown = pool(fresh)
+        shown = pool(fresh).x
         assert not shown.requires_grad and torch.equal(fresh, kept)
         assert shown.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_an_old_image_is_shown_with_its_own_label() -> None:
+    torch.manual_seed(0)
+    pool, old = ImagePool(4), 0
+    for first in range(0, 200, 4):
+        fresh = numbered(first, 4)
+        shown = pool(fresh, torch.arange(first, first + 4) % 7)
+        assert shown.y is not None
+        assert [n % 7 for n in numbers(shown.x)] == shown.y.tolist()
+        old += sum(n < first for n in numbers(shown.x))
+    assert old > 50
+    copy = ImagePool(4)
+    copy.load_state_dict(pool.state_dict())
+    assert torch.equal(copy.labels, pool.labels) and len(copy.labels) == 4
+
+
+def test_a_pool_kept_by_0_1_0_has_no_labels() -> None:
+    pool = ImagePool(4)
+    pool.load_state_dict({"images": numbered(0, 3)})
+    assert numbers(pool.images) == [0, 1, 2] and len(pool.labels) == 0

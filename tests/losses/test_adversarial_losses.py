@@ -4,9 +4,10 @@ from math import exp, log
 
 import pytest
 import torch
+from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.testing import assert_close
 
-from visavis.losses.adversarial import ADVERSARIAL_LOSSES
+from visavis.losses.adversarial import ADVERSARIAL_LOSSES, TARGETED
 
 REAL, FAKE = torch.tensor([2.0, -0.5]), torch.tensor([-3.0, 1.0])
 
@@ -42,3 +43,16 @@ def test_d_raises_real_and_lowers_fake_and_g_raises_fake(name: str) -> None:
     assert (on_real < 0).all() and (on_fake > 0).all()
     (for_g,) = torch.autograd.grad(loss.g(fake), fake)
     assert (for_g < 0).all()
+
+
+def test_smoothed_targets_are_the_cross_entropy_with_them() -> None:
+    found = TARGETED["nonsaturating"](REAL, FAKE, 0.9, 0.1)
+    real = binary_cross_entropy_with_logits(REAL, torch.full((2,), 0.9))
+    fake = binary_cross_entropy_with_logits(FAKE, torch.full((2,), 0.1))
+    assert_close(found, real + fake)
+    assert_close(TARGETED["least-squares"](REAL, FAKE, 0.9, 0.1), torch.tensor((3.17 / 2 + 10.42 / 2) / 2))
+
+
+@pytest.mark.parametrize("name", TARGETED)
+def test_targets_one_and_zero_are_the_plain_loss(name: str) -> None:
+    assert_close(TARGETED[name](REAL, FAKE, 1.0, 0.0), ADVERSARIAL_LOSSES[name].d(REAL, FAKE))

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from visavis.losses.penalties import one_centred, squared_gradients
+from visavis.losses.penalties import finite_squares, interpolated, one_centred, squared_gradients
 
 SHAPE = (2, 3, 4)  # channels, height, width: all different, so that a norm over the wrong ones is seen
 
@@ -72,3 +72,22 @@ def test_one_centred_is_zero_at_one_on_either_side_positive_and_finite_at_zero()
     zero = torch.zeros(2, requires_grad=True)
     one_centred(zero).backward()
     assert zero.grad is not None and zero.grad.isfinite().all()
+
+
+def test_interpolates_lie_between_and_are_leaves() -> None:
+    real, fake = torch.ones(3, *SHAPE), torch.full((3, *SHAPE), -1.0)
+    between = interpolated(real, fake, torch.tensor([0.0, 1.0, 0.25]))
+    assert between.is_leaf and between.requires_grad
+    assert between[:, 0, 0, 0].tolist() == [-1.0, 1.0, -0.5]
+    assert (between == between[:, :1, :1, :1]).all()
+
+
+def test_finite_differences_of_a_linear_critic_have_the_mean_of_its_squared_norm() -> None:
+    """((w·σε) / σ)² is ‖w‖² times the square of a standard normal number, whose variance is 2."""
+    torch.manual_seed(0)
+    w, x = torch.randn(SHAPE).double(), torch.randn(20_000, *SHAPE).double()
+    near = ((x + 0.1 * torch.randn_like(x)) * w).sum(dim=(1, 2, 3))
+    found = finite_squares(near.float(), (x * w).sum(dim=(1, 2, 3)).float(), 0.1)
+    norm = w.square().sum().float()
+    assert_close(found.mean(), norm, rtol=0.04, atol=0)  # 4 standard deviations
+    assert_close(found.var(), 2 * norm.square(), rtol=0.2, atol=0)

@@ -6,7 +6,9 @@ from small_game import make_batch, make_nets
 from torch.nn.functional import softplus
 from torch.testing import assert_close
 
-from visavis.losses.adversarial import ADVERSARIAL_LOSSES
+from visavis.core import Ramp
+from visavis.data.augment import Augment
+from visavis.losses.adversarial import ADVERSARIAL_LOSSES, TARGETED
 from visavis.objectives import GAN
 from visavis.objectives.adversarial import generate
 
@@ -83,3 +85,77 @@ def test_conditional() -> None:
     nets, game = make_nets("single", classes=3), GAN(r1=1.0)
     for phase in game.phases():
         grads(nets, phase, make_batch(classes=3))
+
+
+def d_values(game: GAN, nets, batch, images: int = 0):
+    torch.manual_seed(4)
+    return game.phases()[0].loss({**nets, **game.state()}, batch, images)
+
+
+def test_smoothed_labels() -> None:
+    nets, batch = make_nets("single"), make_batch()
+    loss, _ = d_values(GAN(real_target=0.9, fake_target=0.1), nets, batch)
+    torch.manual_seed(4)
+    fake = generate(nets, batch)
+    on_real, on_fake = nets["D"].embed(batch.x), nets["D"].embed(fake.x)
+    assert_close(loss, TARGETED["nonsaturating"](on_real, on_fake, 0.9, 0.1))
+
+
+def test_flipped_labels_change_places_of_a_share_of_the_scores() -> None:
+    torch.manual_seed(0)
+    game, real, fake = GAN(loss="wasserstein", flips=0.05), torch.full((20_000,), 1.0), torch.zeros(20_000)
+    found = game.d_contest(real, fake, 0)
+    assert_close(found, torch.tensor(0.05 - 0.95), atol=0.015, rtol=0)
+    assert_close(GAN(loss="wasserstein").d_contest(real, fake, 0), torch.tensor(-1.0))
+
+
+def test_experience_replay_shows_d_what_g_made_before() -> None:
+    nets, batch, game = make_nets("single"), make_batch(), GAN(pool=6)
+    state = game.state()
+    seen: list[torch.Tensor] = []
+    nets["D"].branch.register_forward_pre_hook(lambda _, args: seen.append(args[0][6:]))
+    for seed in range(3):
+        torch.manual_seed(seed)
+        game.phases()[0].loss({**nets, **state}, batch, 0)
+    assert len(state["pool"].images) == 6
+    again = sum(bool((old == new).all()) for old in seen[0] for new in torch.cat(seen[1:]))
+    assert again > 0
+
+
+def test_noise_on_what_d_sees_decays_and_reaches_both_players() -> None:
+    noise = Ramp(start=0.5, end=0.5 * 0.995**10, images=1_000, shape="exponential")
+    nets, batch, game = make_nets("single"), make_batch(), GAN(noise=noise)
+    seen: list[torch.Tensor] = []
+    nets["D"].branch.register_forward_pre_hook(lambda _, args: seen.append(args[0].detach()))
+    torch.manual_seed(4)
+    game.phases()[0].loss(nets, batch, 100)
+    torch.manual_seed(4)
+    GAN().phases()[0].loss(nets, batch, 100)
+    assert_close((seen[0] - seen[1]).std(), torch.tensor(0.5 * 0.995), rtol=0.1, atol=0)
+    torch.manual_seed(4)
+    game.phases()[1].loss(nets, batch, 1_000)
+    torch.manual_seed(4)
+    GAN().phases()[1].loss(nets, batch, 1_000)
+    assert_close((seen[2] - seen[3]).std(), torch.tensor(0.5 * 0.995**10), rtol=0.1, atol=0)
+
+
+def test_the_adaptive_probability_follows_d_and_is_state() -> None:
+    nets, batch = make_nets("single"), make_batch()
+    game = GAN(augment=Augment(policy="flip,color", target=0.6, ramp=60))
+    state = game.state()
+    with torch.no_grad():
+        nets["D"].head.bias.fill_(100.0)  # all images look real
+    for step in range(1, 4):
+        _, scalars = game.phases()[0].loss({**nets, **state}, batch, 0)
+        assert_close(scalars["augment/p"], torch.tensor(0.1 * step))
+        assert_close(scalars["augment/sign"], torch.tensor(1.0))
+    with torch.no_grad():
+        nets["D"].head.bias.fill_(-100.0)
+    game.phases()[0].loss({**nets, **state}, batch, 0)
+    assert_close(state["ada"].p, torch.tensor(0.2))
+    assert "ada" not in GAN(augment=Augment(policy="flip")).state()
+
+
+def test_mistakes() -> None:
+    with pytest.raises(ValueError, match=r"the loss 'hinge' has no targets to smooth \(allowed: nonsat"):
+        GAN(loss="hinge", real_target=0.9)

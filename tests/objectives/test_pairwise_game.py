@@ -358,7 +358,7 @@ def test_s1_gradients_are_those_of_the_loop_as_written() -> None:
         largest = max(g.abs().max() for g in expected[name])
         for ours, theirs in zip(found, expected[name], strict=True):
             # a bias before BatchNorm has the gradient 0, of which rounding is all that is left
-            assert (ours - theirs).abs().max() <= 1e-4 * theirs.abs().max() + 1e-6 * largest
+            assert (ours - theirs).abs().max() <= 1e-4 * theirs.abs().max() + 1e-5 * largest
 
 
 def test_conditional_pairs_share_the_class() -> None:

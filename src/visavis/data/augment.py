@@ -2,58 +2,84 @@
 
 S. Zhao, Z. Liu, J. Lin, J.-Y. Zhu, S. Han, "Differentiable Augmentation for Data-Efficient GAN Training",
 NeurIPS 2020, arXiv 2006.10738: translation by up to 1/8 of the side, a cutout of half the side, brightness
-± 1/2, saturation × 0 … 2, contrast × 1/2 … 3/2, for real and fake images alike.  Written from the paper.
+± 1/2, saturation × 0 … 2, contrast × 1/2 … 3/2, for real and fake images alike.  T. Karras, M. Aittala,
+J. Hellsten, S. Laine, J. Lehtinen, T. Aila, "Training Generative Adversarial Networks with Limited Data",
+NeurIPS 2020, arXiv 2006.06676 (ADA): the probability follows what D says of real images.  Written from the
+papers.
 
 Drawing and applying are two functions, so that both members of a pair can get the same augmentation.
 """
 
-from typing import NamedTuple, Self
+from typing import Self
 
 import torch
-from pydantic import model_validator
-from torch import Tensor
+from pydantic import Field, PositiveInt, model_validator
+from torch import Tensor, nn
 
 from visavis import errors
-from visavis.core import Config, Names, Value, value_at
+from visavis.core import Config, Names, Value, ends_of, value_at
+from visavis.data.operations import OPERATIONS, Parameters
 from visavis.errors import UserError
 from visavis.training import parallel
 
-POLICIES = ("flip", "translation", "cutout", "color")
+POLICIES = tuple(OPERATIONS)
 
-_SHIFT = 1 / 8  # of the side
-_HOLE = 1 / 2  # of the side
+Draws = dict[str, Parameters]
+"""The parameters of each operation of a policy, in the order in which they are done."""
 
 
 class Augment(Config):
     """Which augmentations, and how many of the images get them."""
 
     policy: Names = ()
-    """Any of ``flip``, ``translation``, ``cutout``, ``color``; empty does nothing."""
+    """Any of ``flip``, ``translation``, ``rotation``, ``cutout``, ``color``, ``jitter``; empty does
+    nothing."""
     p: Value = 1.0
-    """Probability that an image is augmented, in [0, 1]; may be scheduled in images."""
+    """Probability that an image gets an augmentation, in [0, 1], a coin for each of them; may be scheduled
+    in images."""
+    target: float | None = Field(None, gt=0, lt=1)
+    """ADA: in place of ``p``, a probability that rises while the mean of sign(D) on real images is above
+    ``target`` (the paper's is 0.6) and falls while it is below."""
+    ramp: PositiveInt = 500_000
+    """Images in which ADA's probability can rise from 0 to 1."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         for name in self.policy:
             if name not in POLICIES:
                 raise errors.unknown("augmentation", name, POLICIES)
-        ends = (self.p,) if isinstance(self.p, float) else (self.p.start, self.p.end)
-        if not all(0 <= end <= 1 for end in ends):
+        if not all(0 <= end <= 1 for end in ends_of(self.p)):
             raise UserError(f"augmentation probability {self.p} (allowed: 0 to 1); mend p")
+        if self.target is not None and not self.policy:
+            raise UserError(
+                f"an adaptive augmentation (target {self.target}) of nothing; give the policy too, "
+                "as in --objective.augment.policy flip,translation"
+            )
         return self
 
+    def state(self) -> dict[str, nn.Module]:
+        """ADA's probability, where it adapts."""
+        return {} if self.target is None else {"ada": AdaptiveProbability()}
 
-class Draws(NamedTuple):
-    """One draw for each image, all ``[N]``; None where the policy has no such augmentation."""
 
-    flip: Tensor | None
-    """bool"""
-    shift: tuple[Tensor, Tensor] | None
-    """Pixels down and to the right, int64."""
-    hole: tuple[Tensor, Tensor] | None
-    """Row and column of the cutout's first pixel, int64; outside the image for no cutout."""
-    color: tuple[Tensor, Tensor, Tensor] | None
-    """Added brightness, factor of saturation, factor of contrast."""
+class AdaptiveProbability(nn.Module):
+    """ADA's probability, a buffer that a checkpoint holds: from 0, between 0 and 1 (ADA: section 3.1)."""
+
+    p: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("p", torch.zeros(()))
+
+    @torch.no_grad()
+    def follow(self, scores: Tensor, target: float, step: float) -> Tensor:
+        """Move by ``step`` towards where the mean of sign(``scores``) is ``target``; returns that mean.
+
+        ``scores: [N]`` are those that D raises where it is right, over all processes.
+        """
+        mean = parallel.mean(scores.float().sign().mean())
+        self.p.add_(step * (mean - target).sign()).clamp_(0, 1)
+        return mean
 
 
 def draw(
@@ -63,93 +89,35 @@ def draw(
     images: int = 0,
     device: torch.device | None = None,
     shared: bool = False,
+    p: Tensor | None = None,
 ) -> Draws:
     """Random parameters for ``n`` images of ``resolution`` pixels after ``images`` images of training.
 
-    ``shared``: one draw for all images of the step, for pairs whose members have unlike indices.
-    Always takes the same numbers from the generator, whatever the policy and the number of processes.
+    ``shared``: one draw for all images of the step, for pairs whose members have unlike indices.  ``p``: a
+    probability in place of the configuration's.  Always takes the same numbers from the generator, whatever
+    the policy and the number of processes.
     """
-    numbers = torch.rand(1, 9, device=device).expand(n, 9) if shared else parallel.rand(n, 9, device=device)
-    u = numbers.unbind(1)
-    on = u[0] < value_at(augment.p, images)
-    most = round(_SHIFT * resolution)
-
-    def whole(u: Tensor, low: int, high: int, off: int) -> Tensor:
-        """Uniform on low … high, or ``off`` for an image that is left alone."""
-        value = low + (u * (high - low + 1)).long().clamp(max=high - low)
-        return torch.where(on, value, off)
-
-    def number(u: Tensor, low: float, high: float, off: float) -> Tensor:
-        return torch.where(on, low + (high - low) * u, off)
-
-    size = _hole_side(resolution)
-    corner = (-(size // 2), resolution - size // 2 - 1)  # the hole's centre lies anywhere in the image
-    has = augment.policy.__contains__
-    return Draws(
-        flip=(u[1] < 0.5) & on if has("flip") else None,
-        shift=(whole(u[2], -most, most, 0), whole(u[3], -most, most, 0)) if has("translation") else None,
-        hole=(whole(u[4], *corner, resolution), whole(u[5], *corner, resolution)) if has("cutout") else None,
-        color=(number(u[6], -0.5, 0.5, 0.0), number(u[7], 0.0, 2.0, 1.0), number(u[8], 0.5, 1.5, 1.0))
-        if has("color")
-        else None,
+    probability = value_at(augment.p, images) if p is None else p
+    wanted = [1 + operation.numbers for operation in OPERATIONS.values()]
+    total = sum(wanted)
+    numbers = (
+        torch.rand(1, total, device=device).expand(n, total)
+        if shared
+        else parallel.rand(n, total, device=device)
     )
+    parts = torch.split(numbers, wanted, dim=1)
+    return {
+        name: operation.draw(u[:, 1:], u[:, 0] < probability, resolution)
+        for (name, operation), u in zip(OPERATIONS.items(), parts, strict=True)
+        if name in augment.policy
+    }
 
 
 def augment(x: Tensor, draws: Draws) -> Tensor:
-    """Augment images ``[N, C, H, W]`` in [-1, 1]; colours may leave that range, as in the paper.
+    """Augment images ``[N, C, H, W]`` in [-1, 1]; colours may leave that range, as in the papers.
 
     The same ``draws`` for both members of a pair give both the same augmentation.
     """
-    if draws.color is not None:
-        x = color(x, *draws.color)
-    if draws.flip is not None or draws.shift is not None:
-        none = torch.zeros(len(x), dtype=torch.int64, device=x.device)
-        x = move(x, none.bool() if draws.flip is None else draws.flip, *(draws.shift or (none, none)))
-    if draws.hole is not None:
-        x = cutout(x, *draws.hole)
+    for name, parameters in draws.items():
+        x = OPERATIONS[name].apply(x, *parameters)
     return x
-
-
-def color(x: Tensor, brightness: Tensor, saturation: Tensor, contrast: Tensor) -> Tensor:
-    """Add brightness, scale around each pixel's grey, scale around each image's mean; factors ``[N]``."""
-    brightness, saturation, contrast = (
-        f.to(x.dtype)[:, None, None, None] for f in (brightness, saturation, contrast)
-    )
-    x = x + brightness
-    grey = x.mean(dim=1, keepdim=True)
-    x = grey + (x - grey) * saturation
-    mean = x.mean(dim=(1, 2, 3), keepdim=True)
-    return mean + (x - mean) * contrast
-
-
-def move(x: Tensor, flip: Tensor, down: Tensor, right: Tensor) -> Tensor:
-    """Mirror left to right where ``flip``, then shift by whole pixels; what comes in is 0 (grey).
-
-    The draws are ``[N]``.  Rows and columns are permuted and those that wrapped around are zeroed: no pixel
-    is read twice, so gradients are permutations too and do not depend on the order of additions.
-    """
-    height, width = x.shape[2:]
-    rows = torch.arange(height, device=x.device) - down[:, None]  # (N, H): where each row comes from
-    columns = torch.arange(width, device=x.device) - right[:, None]  # (N, W)
-    inside = _inside(rows, height)[:, None, :, None] & _inside(columns, width)[:, None, None, :]
-    columns = torch.where(flip[:, None], width - 1 - columns, columns)
-    x = x.gather(2, (rows % height)[:, None, :, None].expand_as(x))
-    x = x.gather(3, (columns % width)[:, None, None, :].expand_as(x))
-    return x * inside.to(x.dtype)
-
-
-def cutout(x: Tensor, top: Tensor, left: Tensor) -> Tensor:
-    """Set a square of half the side to 0 (grey), first pixel at ``top, left: [N]``; parts may lie outside."""
-    size = _hole_side(x.shape[2])
-    rows = torch.arange(x.shape[2], device=x.device) - top[:, None]
-    columns = torch.arange(x.shape[3], device=x.device) - left[:, None]
-    hole = _inside(rows, size)[:, None, :, None] & _inside(columns, size)[:, None, None, :]
-    return x * (~hole).to(x.dtype)
-
-
-def _hole_side(resolution: int) -> int:
-    return round(_HOLE * resolution)
-
-
-def _inside(index: Tensor, size: int) -> Tensor:
-    return (index >= 0) & (index < size)

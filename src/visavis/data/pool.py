@@ -6,6 +6,7 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
+from visavis.core import Images
 from visavis.training import parallel
 
 
@@ -19,39 +20,49 @@ class ImagePool(nn.Module):
     """
 
     images: Tensor
+    labels: Tensor
 
     def __init__(self, size: PositiveInt) -> None:
         super().__init__()
         self.size = size
         self.register_buffer("images", torch.empty(0))
+        self.register_buffer("labels", torch.empty(0, dtype=torch.int64))
 
     @torch.no_grad()
-    def forward(self, fresh: Tensor) -> Tensor:
-        """``[N, C, H, W]`` generated images -> as many to show, laid out alike.  No gradients.
+    def forward(self, fresh: Tensor, labels: Tensor | None = None) -> Images:
+        """``[N, C, H, W]`` generated images (and their labels) -> as many to show, with their own labels.
 
-        Takes the same numbers from the default generator however full the pool is.
+        No gradients.  Takes the same numbers from the default generator however full the pool is.
         """
         everyone = parallel.gather(fresh.detach())
+        classes = None if labels is None else parallel.gather(labels)
         coins = torch.rand(2, len(everyone), device="cpu")
         swapped, places = coins[0] < 0.5, (coins[1] * self.size).long().clamp(max=self.size - 1)
-        shown = everyone.clone()
-        room = self.size - len(self.images)
-        self._append(everyone[:room])
-        for index in range(room, len(everyone)):
+        room, here = self.size - len(self.images), parallel.local(len(everyone))
+        shown = self._exchange("images", everyone, room, swapped, places)[here]
+        if classes is None:
+            return Images(shown)
+        return Images(shown, self._exchange("labels", classes, room, swapped, places)[here])
+
+    def _exchange(self, name: str, fresh: Tensor, room: int, swapped: Tensor, places: Tensor) -> Tensor:
+        """What is shown of ``fresh: [N, …]``, once ``room`` of them were added to the buffer."""
+        held: Tensor = getattr(self, name)
+        if room > 0:
+            held = torch.cat([held.to(fresh), fresh[:room]]) if len(held) else fresh[:room].clone()
+            setattr(self, name, held)
+        shown = fresh.clone()
+        for index in range(max(room, 0), len(fresh)):
             if swapped[index]:
                 place = int(places[index])
-                shown[index] = self.images[place]
-                self.images[place] = everyone[index]
-        return shown[parallel.local(len(everyone))]
-
-    def _append(self, images: Tensor) -> None:
-        if len(images):
-            held = [self.images.to(images)] if len(self.images) else []
-            self.images = torch.cat([*held, images])
+                shown[index] = held[place]
+                held[place] = fresh[index]
+        return shown
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
-        """Take back however many images there were."""
-        kept = state_dict.get(f"{prefix}images")
-        if kept is not None:
-            self.images = torch.empty_like(kept, device=self.images.device)
+        """Take back however many images there were; a run made by 0.1.0 kept no labels."""
+        state_dict.setdefault(f"{prefix}labels", torch.empty(0, dtype=torch.int64))
+        for name in ("images", "labels"):
+            kept = state_dict.get(f"{prefix}{name}")
+            if kept is not None:
+                setattr(self, name, torch.empty_like(kept, device=getattr(self, name).device))
         super()._load_from_state_dict(state_dict, prefix, *rest)

@@ -57,6 +57,17 @@ def least_squares_g(fake: Tensor) -> Tensor:
     return (fake - 1).square().mean() / 2
 
 
+def logistic_with_targets(real: Tensor, fake: Tensor, real_target: float, fake_target: float) -> Tensor:
+    """Binary cross-entropy with smoothed targets (Salimans et al. 2016, section 3.4): 1 and 0 give
+    :func:`logistic_d`."""
+    return logistic_d(real, fake) + (1 - real_target) * real.mean() - fake_target * fake.mean()
+
+
+def least_squares_with_targets(real: Tensor, fake: Tensor, real_target: float, fake_target: float) -> Tensor:
+    """((real - b)² + (fake - a)²) / 2 (Mao et al. 2017, eq. 2)."""
+    return ((real - real_target).square().mean() + (fake - fake_target).square().mean()) / 2
+
+
 ADVERSARIAL_LOSSES = {
     "nonsaturating": AdversarialLoss(logistic_d, nonsaturating_g),
     "minimax": AdversarialLoss(logistic_d, minimax_g),
@@ -64,3 +75,10 @@ ADVERSARIAL_LOSSES = {
     "wasserstein": AdversarialLoss(wasserstein_d, wasserstein_g),
     "least-squares": AdversarialLoss(least_squares_d, least_squares_g),
 }
+
+TARGETED: dict[str, Callable[[Tensor, Tensor, float, float], Tensor]] = {
+    "nonsaturating": logistic_with_targets,
+    "minimax": logistic_with_targets,
+    "least-squares": least_squares_with_targets,
+}
+"""D's losses that ask for a number of each image, so that labels can be smoothed."""

@@ -21,3 +21,18 @@ def squared_gradients(scores: Tensor, *images: Tensor) -> tuple[Tensor, ...]:
 def one_centred(gradient_squares: Tensor) -> Tensor:
     """E (‖gradient‖ - 1)², from squared norms ``[N]`` (Gulrajani et al. 2017, eq. 3)."""
     return (gradient_squares.clamp_min(1e-12).sqrt() - 1).square().mean()
+
+
+def interpolated(real: Tensor, fake: Tensor, u: Tensor) -> Tensor:
+    """u · real + (1 - u) · fake, a leaf: images ``[N, C, H, W]``, ``u: [N]`` (Gulrajani et al. 2017)."""
+    u = u.to(real.dtype)[:, None, None, None]
+    return (u * real + (1 - u) * fake).detach().requires_grad_(True)
+
+
+def finite_squares(near: Tensor, here: Tensor, step: float) -> Tensor:
+    """((D(x + σε) - D(x)) / σ)² with ε ~ N(0, I): ``[N]``, whose mean over ε is ‖∇D(x)‖² as σ goes to 0.
+
+    ``near, here: [N]`` are D(x + σε) and D(x), ``step`` is σ.  One more pass of D in place of a double
+    backward; the price is noise: the square of a normal number has the variance 2.
+    """
+    return ((near.float() - here.float()) / step).square()

@@ -1,18 +1,30 @@
 """What every game between a generator and a critic shares: fakes, augmentation, penalties, when due."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
-from pydantic import PositiveInt
+from pydantic import NonNegativeFloat, PositiveInt, model_validator
 from torch import Tensor, nn
 
-from visavis.core import Batch, Config, Every, Images, Nets, Phase, Scalars, Value, value_at
-from visavis.data.augment import Augment, augment, draw
-from visavis.losses.penalties import squared_gradients
+from visavis.core import (
+    Batch,
+    Every,
+    Images,
+    Nets,
+    Phase,
+    Ramp,
+    Scalars,
+    Value,
+    always,
+    ends_of,
+    value_at,
+)
+from visavis.data.augment import AdaptiveProbability, Augment, Draws, augment, draw
 from visavis.networks.critic import PairCritic
+from visavis.objectives.penalised import Penalised
+from visavis.objectives.phases import Otherwise, PastWeights, WhileMore, clipped, held_back, told_progress
 from visavis.training import parallel
 
 
@@ -36,75 +48,119 @@ def part_of(batch: Batch, index: int, parts: int) -> Images:
     return Images(batch.x.chunk(parts)[index], labels)
 
 
-def watched(images: Images) -> Images:
-    """The same images as leaves, for gradients with respect to them."""
-    return images._replace(x=images.x.detach().requires_grad_(True))
+class Adversarial(Penalised):
+    """Fields and phases common to all games of a generator against a critic.
 
-
-@dataclass(frozen=True)
-class Otherwise:
-    """Due when ``due`` is not."""
-
-    due: Callable[[int, int], bool]
-
-    def __call__(self, step: int, images: int = 0) -> bool:
-        """Whether the phase runs at ``step``."""
-        return not self.due(step, images)
-
-
-class Adversarial(Config):
-    """Fields and phases common to :class:`GAN` and :class:`Pairwise`.
-
-    ``r1``, ``r2``: γ of the penalties γ/2 · E‖∇D‖² on real and on generated images; they are taken every
-    ``penalty_every`` steps and then weighted by as much (lazy).  ``joint``: real and generated images go
-    through the branch as one batch (faster; not for a branch with BatchNorm, whose moments would mix).
+    ``d_steps``: D's steps for each of G's ``g_steps``, each on real images of its own; a ramp (5 to 1) is
+    rounded.  ``joint``: real and generated images go through the branch as one batch (faster; not for a
+    branch with BatchNorm, whose moments would mix).  ``clip``: D's weights stay in [-clip, clip] (Arjovsky et
+    al. 2017); 0: free.  ``historical``: the weight of the distance of all weights from their mean so far
+    (Salimans et al. 2016).  ``augment``: what is done to all images before D sees them; ``noise``: the
+    standard deviation of the Gaussian noise that is added to them then (Arjovsky and Bottou 2017).
     """
 
     task: ClassVar[str] = "generate"
 
-    r1: Value = 0.0
-    r2: Value = 0.0
-    penalty_every: PositiveInt = 1
-    d_steps: PositiveInt = 1
+    d_steps: PositiveInt | Ramp = 1
     g_steps: PositiveInt = 1
     joint: bool = True
+    clip: NonNegativeFloat = 0.0
+    historical: NonNegativeFloat = 0.0
     augment: Augment = Augment()
+    noise: Value = 0.0
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> Self:
+        if self.clip and (self.on_images or self.on_interpolates):
+            raise ValueError(
+                "clipped weights and a gradient penalty bound D's slope twice; give --objective.clip 0, "
+                "or the penalties 0"
+            )
+        if self.finite and not self.on_images:
+            raise ValueError("finite is a form of R1 and R2; give --objective.r1 and .r2 too")
+        return self
 
     @property
     def averaged(self) -> tuple[str, ...]:
         """G has an average."""
         return ("G",)
 
+    @property
+    def most_d_steps(self) -> int:
+        """D's steps where they are the most."""
+        return round(max(ends_of(self.d_steps)))
+
     def state(self) -> dict[str, nn.Module]:
-        """Nothing beside the networks."""
-        return {}
+        """The means of past weights, and ADA's probability, where they are wanted."""
+        trained = sorted({name for phase in self.phases() for name in phase.trains})
+        past = {f"past_{name}": PastWeights() for name in trained} if self.historical else {}
+        return {**past, **self.augment.state()}
+
+    def phases(self) -> tuple[Phase, ...]:
+        """The phases of one step, in order."""
+        raise NotImplementedError
+
+    def composed(self, d: Sequence[Phase], g: Sequence[Phase]) -> tuple[Phase, ...]:
+        """D's phases and then G's, with what goes beside any game's losses."""
+        if self.clip:
+            d = [clipped(phase, self.clip) for phase in d]
+        both = [*d, *g]
+        if self.historical:
+            both = [held_back(phase, self.historical) for phase in both]
+        return tuple(told_progress(phase) for phase in both)
 
     def d_phases(self, loss: Callable[..., tuple[Tensor, Scalars]]) -> list[Phase]:
-        """``d_steps`` phases of D, each on real images of its own.
+        """D's phases, each on real images of its own.
 
         With lazy penalties each is two that take turns, with and without: one optimiser step a step either
         way, so that Adam's rate needs no correction.
         """
         phases = []
-        for index in range(self.d_steps):
+        for index in range(self.most_d_steps):
             plain = partial(loss, index=index, penalise=False)
             full = partial(loss, index=index, penalise=True)
-            if self.r1 == 0 and self.r2 == 0:
-                phases.append(Phase(("D",), plain))
+            now = partial(WhileMore, self.d_steps, index)
+            if not (self.on_images or self.on_interpolates):
+                phases.append(Phase(("D",), plain, now(always)))
             elif self.penalty_every == 1:
-                phases.append(Phase(("D",), full))
+                phases.append(Phase(("D",), full, now(always)))
             else:
-                due = Every(self.penalty_every)
-                phases += [Phase(("D",), full, due), Phase(("D",), plain, Otherwise(due))]
+                lazy = Every(self.penalty_every)
+                phases += [Phase(("D",), full, now(lazy)), Phase(("D",), plain, now(Otherwise(lazy)))]
         return phases
 
-    def augmentation(self, like: Images, images: int, shared: bool) -> Callable[[Tensor], Tensor]:
-        """One draw of the augmentation for both members of pairs; ``shared``: one for all images."""
-        if not self.augment.policy:
-            return lambda x: x
-        n, device = len(like.x), like.x.device
-        draws = draw(n, self.augment, like.x.shape[-1], images, device, shared=shared)
-        return lambda x: augment(x, draws)
+    @property
+    def changes_images(self) -> bool:
+        """Whether D sees an image otherwise than it is, so that a second look differs."""
+        return bool(self.augment.policy) or self.noise != 0
+
+    def view(self, nets: Nets, like: Images, images: int, shared: bool) -> Callable[[Tensor], Tensor]:
+        """What D sees of images, with one draw of the augmentation for both members of pairs.
+
+        ``shared``: one draw for all images.  The noise is each image's own.
+        """
+        sigma = value_at(self.noise, images)
+        p = nets["ada"].p if "ada" in nets else None
+        draws: Draws = {}
+        if self.augment.policy:
+            n, side, device = len(like.x), like.x.shape[-1], like.x.device
+            draws = draw(n, self.augment, side, images, device, shared, p)  # type: ignore[arg-type]
+
+        def seen(x: Tensor) -> Tensor:
+            x = augment(x, draws)
+            return x + sigma * parallel.randn(*x.shape, device=x.device) if sigma else x
+
+        return seen
+
+    def adapt(self, nets: Nets, scores: Tensor) -> Scalars:
+        """Let ADA's probability follow the scores ``[N, …]`` that D raises, where it is adaptive."""
+        if self.augment.target is None:
+            return {}
+        ada = nets["ada"]
+        assert isinstance(ada, AdaptiveProbability)
+        batch = len(scores) * parallel.world_size()
+        sign = ada.follow(scores, self.augment.target, batch / self.augment.ramp)
+        return {"augment/p": ada.p.clone(), "augment/sign": sign}
 
     def embed(
         self, critic: PairCritic, batches: list[Images], view: Callable[[Tensor], Tensor]
@@ -116,9 +172,3 @@ class Adversarial(Config):
         labels = [y for _, y in batches if y is not None]
         embedded = critic.embed(x, torch.cat(labels) if labels else None)
         return list(torch.split(embedded, [len(x) for x, _ in batches]))
-
-    def penalty(self, scores: Tensor, real: Tensor, fake: Tensor, images: int) -> tuple[Tensor, Scalars]:
-        """γ/2 (R1 + R2), and both; ``scores`` holds each image's mean score over its partners."""
-        on_real, on_fake = (squares.mean() for squares in squared_gradients(scores, real, fake))
-        total = (value_at(self.r1, images) * on_real + value_at(self.r2, images) * on_fake) / 2
-        return self.penalty_every * total, {"penalty/r1": on_real, "penalty/r2": on_fake}

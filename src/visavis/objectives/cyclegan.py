@@ -85,7 +85,7 @@ class CycleGAN(Config):
         assert handoff.fakes is not None
         losses, rights = [], []
         for side, real, fresh in zip("ab", pairs_of(batch, 0, 1), handoff.fakes, strict=True):
-            fake = nets[f"pool_{side}"](fresh) if self.pool else fresh
+            fake = nets[f"pool_{side}"](fresh).x if self.pool else fresh
             on_real, on_fake = _halves(nets[f"D_{side}"](torch.cat([real, fake])))
             losses.append(ADVERSARIAL_LOSSES[self.loss].d(on_real, on_fake))
             rights.append((on_real.mean((1, 2)) > on_fake.mean((1, 2))).float().mean())

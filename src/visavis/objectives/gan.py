@@ -1,27 +1,50 @@
 """The two-player game with an ordinary discriminator, which scores one image at a time."""
 
-from typing import Literal
+from typing import Literal, Self
 
 import torch
-from torch import Tensor
+from pydantic import Field, NonNegativeInt, model_validator
+from torch import Tensor, nn
 
-from visavis.core import Batch, Nets, Phase, Scalars
+from visavis.core import Batch, Images, Nets, Phase, Scalars, Value, value_at
 from visavis.data import AnyData
-from visavis.losses.adversarial import ADVERSARIAL_LOSSES
-from visavis.objectives.adversarial import Adversarial, critic_of, generate, part_of, watched
+from visavis.data.pool import ImagePool
+from visavis.losses.adversarial import ADVERSARIAL_LOSSES, TARGETED
+from visavis.objectives.adversarial import Adversarial, critic_of, generate, part_of
 from visavis.objectives.fit import Networks, check_role, check_single, takes_images
+from visavis.objectives.penalised import Judged
+from visavis.training import parallel
 
 
-class GAN(Adversarial):
-    """D scores images alone: the pair game in which the first member is ignored (head ``single``)."""
+class Ordinary(Adversarial):
+    """D scores images alone: the pair game in which the first member is ignored (head ``single``).
 
-    kind: Literal["gan"] = "gan"
+    ``real_target``, ``fake_target``: what D is asked to say of real and of generated images, 0.9 and 0.1
+    with smoothed labels (Salimans et al. 2016, section 3.4); for the losses that have targets.  ``flips``:
+    the share of the images whose label D is told wrong.  ``pool``: generated images that are kept and shown
+    again to D (experience replay); 0: none.
+    """
+
+    kind: str
     loss: Literal["nonsaturating", "minimax", "hinge", "wasserstein", "least-squares"] = "nonsaturating"
+    real_target: Value = 1.0
+    fake_target: Value = 0.0
+    flips: float = Field(0.0, ge=0, lt=0.5)
+    pool: NonNegativeInt = 0
+
+    @model_validator(mode="after")
+    def _targets_mean_something(self) -> Self:
+        if (self.real_target, self.fake_target) != (1.0, 0.0) and self.loss not in TARGETED:
+            raise ValueError(
+                f"the loss '{self.loss}' has no targets to smooth (allowed: {', '.join(TARGETED)}); "
+                "leave real_target and fake_target out"
+            )
+        return self
 
     @property
     def real_batches(self) -> int:
         """One per D step."""
-        return self.d_steps
+        return self.most_d_steps
 
     def check(self, networks: Networks, data: AnyData) -> None:
         """Raise ValueError unless G makes images and D scores single ones."""
@@ -31,35 +54,66 @@ class GAN(Adversarial):
 
     def phases(self) -> tuple[Phase, ...]:
         """D steps, then G steps."""
-        return (*self.d_phases(self.d_loss), *[Phase(("G",), self.g_loss)] * self.g_steps)
+        return self.composed(self.d_phases(self.d_loss), [Phase(("G",), self.g_loss)] * self.g_steps)
+
+    def state(self) -> dict[str, nn.Module]:
+        """The pool of generated images, and what any game has."""
+        return {**super().state(), **({"pool": ImagePool(self.pool)} if self.pool else {})}
+
+    def fakes(self, nets: Nets, real: Images) -> Images:
+        """What D learns to tell from ``real``: new images, or some that G made before."""
+        fresh = generate(nets, real)
+        return nets["pool"](*fresh) if self.pool else fresh
+
+    def d_contest(self, on_real: Tensor, on_fake: Tensor, images: int) -> Tensor:
+        """What D minimises, from its scores ``[N]`` of real and of generated images."""
+        if self.flips:
+            told_wrong = parallel.rand(len(on_real), device=on_real.device) < self.flips
+            on_real, on_fake = (
+                torch.where(told_wrong, on_fake, on_real),
+                torch.where(told_wrong, on_real, on_fake),
+            )
+        targets = value_at(self.real_target, images), value_at(self.fake_target, images)
+        if targets != (1.0, 0.0):
+            return TARGETED[self.loss](on_real, on_fake, *targets)
+        return ADVERSARIAL_LOSSES[self.loss].d(on_real, on_fake)
 
     def d_loss(
         self, nets: Nets, batch: Batch, images: int, index: int, penalise: bool
     ) -> tuple[Tensor, Scalars]:
         """Tell real from generated."""
-        real = part_of(batch, index, self.real_batches)
+        critic, real = critic_of(nets), part_of(batch, index, self.real_batches)
         with torch.no_grad():
-            fake = generate(nets, real)
+            fake = self.fakes(nets, real)
         if penalise:
-            real, fake = watched(real), watched(fake)
-        view = self.augmentation(real, images, shared=False)
-        on_real, on_fake = self.embed(critic_of(nets), [real, fake], view)
-        loss = ADVERSARIAL_LOSSES[self.loss].d(on_real, on_fake)
+            real, fake = self.watched(real, fake)
+        view = self.view(nets, real, images, shared=False)
+        on_real, on_fake = self.embed(critic, [real, fake], view)
+        loss = self.d_contest(on_real, on_fake, images)
         scalars = {
             "loss/D": loss,
             "score/real": on_real.mean(),
             "score/fake": on_fake.mean(),
             "accuracy/real": (on_real > 0).float().mean(),
             "accuracy/fake": (on_fake < 0).float().mean(),
+            **self.adapt(nets, on_real),
         }
         if penalise:
-            extra, named = self.penalty(torch.cat([on_real, on_fake]), real.x, fake.x, images)
+            ask_real, ask_fake = (lambda x, y=y: critic.embed(view(x), y) for y in (real.y, fake.y))
+            judged = Judged(real.x, fake.x, on_real, on_fake, ask_real, ask_fake)
+            extra, named = self.penalty(judged, images)
             loss, scalars = loss + extra, scalars | named
         return loss, scalars
 
     def g_loss(self, nets: Nets, batch: Batch, images: int) -> tuple[Tensor, Scalars]:
         """Look real."""
         fake = generate(nets, part_of(batch, 0, self.real_batches))
-        view = self.augmentation(fake, images, shared=False)
+        view = self.view(nets, fake, images, shared=False)
         loss = ADVERSARIAL_LOSSES[self.loss].g(critic_of(nets).embed(view(fake.x), fake.y))
         return loss, {"loss/G": loss}
+
+
+class GAN(Ordinary):
+    """The ordinary game, and nothing beside it."""
+
+    kind: Literal["gan"] = "gan"

@@ -18,9 +18,10 @@ from visavis.data import AnyData
 from visavis.errors import unknown
 from visavis.losses.pairwise import PAIR_LOSSES, PairLoss, bce
 from visavis.networks.critic import PairCritic
-from visavis.objectives.adversarial import Adversarial, critic_of, generate, part_of, watched
+from visavis.objectives.adversarial import Adversarial, critic_of, generate, part_of
 from visavis.objectives.fit import Networks, check_pair_head, check_role, takes_images
 from visavis.objectives.pairing import Pairing, pair_scores
+from visavis.objectives.penalised import Judged
 from visavis.training import parallel
 
 KINDS = ("like", "unlike", "fakes")
@@ -58,6 +59,11 @@ class Pairwise(Adversarial):
                 raise unknown("kind of pairs", kind, KINDS)
         if "unlike" not in self.kinds:
             raise ValueError(f"kinds {', '.join(self.kinds)} lack 'unlike', which the game needs")
+        if (self.finite or self.on_interpolates) and self.pairing != "elementwise":
+            raise ValueError(
+                f"finite differences and interpolates are of single pairs, and the pairing is "
+                f"'{self.pairing}'; give --objective.pairing elementwise"
+            )
         if self.loss != "bce" and self.smoothing != 0:
             raise ValueError(f"smoothing is for the loss 'bce', not for '{self.loss}'")
         return self
@@ -76,7 +82,7 @@ class Pairwise(Adversarial):
     @property
     def real_batches(self) -> int:
         """Those of all D steps, and one more for G if it sees fresh ones."""
-        return self.d_steps * self.parts_per_d_step + int(self.fresh_reals)
+        return self.most_d_steps * self.parts_per_d_step + int(self.fresh_reals)
 
     def check(self, networks: Networks, data: AnyData) -> None:
         """Raise ValueError unless G makes images and D's head gives meaning to these kinds of pairs."""
@@ -88,7 +94,7 @@ class Pairwise(Adversarial):
         """D steps, then G steps."""
         handoff = Handoff()
         g_losses = [partial(self.g_loss, index=index, handoff=handoff) for index in range(self.g_steps)]
-        return (*self.d_phases(self.d_loss), *[Phase(("G",), g_loss) for g_loss in g_losses])
+        return self.composed(self.d_phases(self.d_loss), [Phase(("G",), g_loss) for g_loss in g_losses])
 
     def pair_loss(self, images: int, smooth: bool) -> PairLoss:
         """The loss ``(up, down) -> scalar``; only D's targets are smoothed."""
@@ -113,8 +119,8 @@ class Pairwise(Adversarial):
             fake = self.fakes(nets, parts[0])
         real = parts[0]
         if penalise:
-            real, fake = watched(real), watched(fake)
-        view = self.augmentation(real, images, shared=not self.aligned)
+            real, fake = self.watched(real, fake)
+        view = self.view(nets, real, images, shared=not self.aligned)
         embedded = self.embed(critic, [real, fake, *parts[1:]], view)
         on_real, on_fake = embedded[:2]
         unlike = pair_scores(critic, on_real, on_fake, self.pairing)
@@ -130,9 +136,21 @@ class Pairwise(Adversarial):
             **_summary(critic.head.antisymmetric, scores, self.loss in ("bce", "hinge")),
         }
         if penalise:
-            extra, named = self.penalty(unlike.mean(1), real.x, fake.x, images)
+            of = unlike.mean(1)
+            judged = Judged(
+                real.x,
+                fake.x,
+                of,
+                of,
+                lambda x: self._unlike(critic, critic.embed(view(x), real.y), on_fake),
+                lambda x: self._unlike(critic, on_real, critic.embed(view(x), fake.y)),
+            )
+            extra, named = self.penalty(judged, images)
             loss, scalars = loss + extra, scalars | named
-        return loss, scalars
+        return loss, scalars | self.adapt(nets, unlike)
+
+    def _unlike(self, critic: PairCritic, on_real: Tensor, on_fake: Tensor) -> Tensor:
+        return pair_scores(critic, on_real, on_fake, self.pairing).mean(1)
 
     def _d_total(self, antisymmetric: bool, scores: dict[str, Tensor], images: int) -> Tensor:
         loss = self.pair_loss(images, smooth=True)
@@ -149,8 +167,8 @@ class Pairwise(Adversarial):
         critic = critic_of(nets)
         real = part_of(batch, self.real_batches - 1 if self.fresh_reals else 0, self.real_batches)
         fake = self.fakes(nets, real)
-        view = self.augmentation(fake, images, shared=not self.aligned)
-        if index == 0 or self.augment.policy:
+        view = self.view(nets, fake, images, shared=not self.aligned)
+        if index == 0 or self.changes_images:
             with torch.no_grad():
                 handoff.embedded = critic.embed(view(real.x), real.y)
         on_real = handoff.embedded

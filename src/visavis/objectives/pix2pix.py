@@ -17,8 +17,9 @@ from visavis.losses.adversarial import ADVERSARIAL_LOSSES
 from visavis.losses.pairwise import PAIR_LOSSES
 from visavis.losses.translation import feature_distance
 from visavis.networks.patch import PatchCritic
-from visavis.objectives.adversarial import Adversarial, watched
+from visavis.objectives.adversarial import Adversarial
 from visavis.objectives.fit import Networks, check_patch_critics, check_translators, takes_pairs
+from visavis.objectives.penalised import Judged
 from visavis.objectives.translation import Distance, pairs_of
 
 
@@ -40,15 +41,15 @@ class Translation(Adversarial):
     @property
     def real_batches(self) -> int:
         """One per D step; G's are the first's."""
-        return self.d_steps
+        return self.most_d_steps
 
     def phases(self) -> tuple[Phase, ...]:
         """D steps, then G steps."""
-        return (*self.d_phases(self.d_loss), *[Phase(("G",), self.g_loss)] * self.g_steps)
+        return self.composed(self.d_phases(self.d_loss), [Phase(("G",), self.g_loss)] * self.g_steps)
 
     def state(self) -> dict[str, nn.Module]:
-        """The distance's features."""
-        return self.distance.state()
+        """The distance's features, and what any game has."""
+        return {**super().state(), **self.distance.state()}
 
     def check(self, networks: Networks, data: AnyData) -> None:
         """Raise ValueError unless G translates, making images ``factor`` times larger, and D sees patches."""
@@ -71,9 +72,10 @@ class Translation(Adversarial):
         with torch.no_grad():
             fake = nets["G"](a)
         if penalise:
-            b, fake = watched(Images(b)).x, watched(Images(fake)).x
-        view = self.augmentation(Images(b), images, shared=False)
-        on_real, on_fake = self.scores(_patch_critic(nets), Pairs(view(a), view(b)), view(fake))
+            (b, _), (fake, _) = self.watched(Images(b), Images(fake))
+        critic, view = _patch_critic(nets), self.view(nets, Images(b), images, shared=False)
+        inputs = view(a)
+        on_real, on_fake = self.scores(critic, Pairs(inputs, view(b)), view(fake))
         loss = self.contest(on_real, on_fake)
         scalars = {
             "loss/D": loss,
@@ -82,8 +84,13 @@ class Translation(Adversarial):
             "accuracy/pairs": (on_real > on_fake).float().mean(),
         }
         if penalise:
-            of_images = torch.cat([on_real, on_fake]).mean((1, 2))
-            extra, named = self.penalty(of_images, b, fake, images)
+
+            def ask(x: Tensor) -> Tensor:
+                scores: Tensor = critic(view(x), inputs)
+                return scores.mean((1, 2))
+
+            judged = Judged(b, fake, on_real.mean((1, 2)), on_fake.mean((1, 2)), ask, ask)
+            extra, named = self.penalty(judged, images)
             loss, scalars = loss + extra, scalars | named
         return loss, scalars
 
@@ -100,7 +107,7 @@ class Translation(Adversarial):
         a, b = pairs_of(batch, 0, self.real_batches)
         critic, fake = _patch_critic(nets), nets["G"](a)
         total, parts = self.distance(nets, fake, b, images)
-        view = self.augmentation(Images(b), images, shared=False)
+        view = self.view(nets, Images(b), images, shared=False)
         inputs = view(a)
         on_fake, maps = critic.judge(view(fake), inputs)
         on_real = None

@@ -57,7 +57,7 @@ class VAEGAN(Pairwise):
         """D steps, then steps of E and G together."""
         index = self.real_batches - 1 if self.fresh_reals else 0
         loss = partial(self.autoencoder_loss, index=index)
-        return (*self.d_phases(self.d_loss), *[Phase(("E", "G"), loss)] * self.g_steps)
+        return self.composed(self.d_phases(self.d_loss), [Phase(("E", "G"), loss)] * self.g_steps)
 
     def fakes(self, nets: Nets, real: Images) -> Images:
         """Each image's reconstruction, or a sample in its place."""
@@ -73,7 +73,7 @@ class VAEGAN(Pairwise):
         posterior = Posterior.of(nets, real)
         made = nets["G"](posterior.draw(), real.y)
         loss, scalars = self.bound.bound(real.x, made, posterior, images)
-        view = self.augmentation(real, images, shared=not self.aligned)
+        view = self.view(nets, real, images, shared=not self.aligned)
         with torch.no_grad():
             of_real = critic.branch(view(real.x))  # [N, F]
             on_real = critic.head.embed(of_real, real.y)
