@@ -40,7 +40,11 @@ def rows(run: Path) -> list[dict[str, Any]]:
     """The scalars of a run's log, without what is told by the clock."""
     found = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
     return [
-        {name: value for name, value in row.items() if name not in ("seconds", "images_per_second")}
+        {
+            name: value
+            for name, value in row.items()
+            if name not in ("seconds", "images_per_second", "energy/joules")
+        }
         for row in found
         if "event" not in row
     ]

@@ -103,6 +103,8 @@ def make_parser() -> tuple[Parser, dict[str, Parser]]:
 
     _evaluate_arguments(command("evaluate", commands.evaluate, "judge a run, or images from anywhere"))
 
+    _report_arguments(command("report", commands.report, "one page of one run, or of several side by side"))
+
     command("selftest", commands.selftest, "check the metrics against answers that are known")
 
     bench = command("bench", commands.bench, "time the project against what it replaces, on this machine")
@@ -138,8 +140,25 @@ def _train_arguments(train: Parser) -> None:
         "--fresh", action="store_true", help="start over, forgetting what stands in the run's folder"
     )
     train.add_argument(
+        "--report", action="store_true", help="write the run's page, report.html, when training ends"
+    )
+    train.add_argument(
         "--dry-run", action="store_true", help="sizes and speed of a few steps; nothing is written"
     )
+
+
+def _report_arguments(report: Parser) -> None:
+    report.add_argument("runs", type=Path, nargs="+", metavar="run", help="folders that visavis train wrote")
+    report.add_argument(
+        "--out", type=Path, help="the page (default: the run's report.html; of several runs ./report.html)"
+    )
+    report.add_argument("--files", type=Path, help="folder for tables as CSV and LaTeX, figures as SVG")
+    report.add_argument("--axis", choices=("images", "seconds"), default="images", help="of the curves")
+    report.add_argument("--evaluate", action="store_true", help="judge first what is not judged yet")
+    report.add_argument("--watch", action="store_true", help="write it again and again while a run trains")
+    report.add_argument("--every", type=_seconds, default=10.0, help="between two pages (default 10s)")
+    report.add_argument("--force", action="store_true", help="replace what exists")
+    report.add_argument("--device", default="auto")
 
 
 def _evaluate_arguments(judge: Parser) -> None:

@@ -84,8 +84,51 @@ def train(given: Namespace) -> None:
         result = dry_run(recipe, options)
     else:
         result = run(recipe, options)
+        if given.report and leads():
+            result |= {"report": _page([options.out])["out"]}
     if leads():
         _print(given, result)
+
+
+def _page(folders: Sequence[Path]) -> dict[str, Any]:
+    """Write the page of runs where their pages stand."""
+    from visavis.report.runfiles import open_runs
+    from visavis.report.write import place, write
+    from visavis.runs.watch import declines
+
+    return write(folders, place(open_runs(folders), None, None, force=False), diagnose=declines)
+
+
+def report(given: Namespace) -> None:
+    """Show runs on one page; while they train, again and again."""
+    import time
+
+    from visavis.report.runfiles import open_runs
+    from visavis.report.write import place, write
+    from visavis.runs.folder import in_training
+    from visavis.runs.watch import declines
+
+    runs = open_runs(given.runs)
+    where = place(runs, given.out, given.files, given.force)
+    if given.evaluate:
+        _judge_unjudged(given, [run.folder for run in runs if run.result is None])
+    training = given.watch and any(in_training(run.folder) for run in runs)
+    while training:
+        write(given.runs, where, axis=given.axis, diagnose=declines, reload_seconds=given.every)
+        time.sleep(given.every)
+        training = any(in_training(run.folder) for run in runs)
+    _print(given, write(given.runs, where, axis=given.axis, diagnose=declines))
+
+
+def _judge_unjudged(given: Namespace, folders: Sequence[Path]) -> None:
+    """Judge runs into their own folders, as ``visavis evaluate RUN --out … --gallery …`` would."""
+    from visavis.api import evaluate as judge
+    from visavis.judge.by_task import task_of
+    from visavis.report.runfiles import EVALUATION, GALLERY
+
+    for folder in folders:
+        gallery = None if task_of(folder) == "translate" else folder / GALLERY
+        judge(folder, out=folder / EVALUATION, gallery=gallery, device=_device(given))
 
 
 def _print(given: Namespace, result: dict[str, Any]) -> None:

@@ -40,6 +40,7 @@ STYLES = {
     "psnr": Style("PSNR", "dB"),
     "ssim": Style("SSIM"),
     "metric": Style("Metrics"),
+    "energy": Style("Energy of the processor", "J a tick", exact=True),
     "memory": Style("Memory", "MB", exact=True),
 }
 """Prefix of a scalar's name (what stands before "/") -> how its panel looks, in the order of the panels."""
@@ -140,3 +141,16 @@ def panels(rows: Sequence[Row], axis: Axis = "images") -> list[Panel]:
         for prefix, found in groups.items()
     ]
     return [panel for panel in first + rest if panel.series][:MOST_PANELS]
+
+
+def watched_panels(rows: Sequence[Row]) -> list[Panel]:
+    """The figures that were taken while a run trained (rows of ``metrics.jsonl``), a panel each."""
+    left_out = {*NO_PANEL, "samples", "weights", "seed"}
+    rows = [row for row in rows if row.get("seed") == 2]
+    names = dict.fromkeys(name for row in rows for name in row if name not in left_out)
+    found = [(name, _series(rows, name, "images")) for name in names]
+    return [
+        Panel(Style(name.replace("_", " "), exact=True), [Series(name, one.x, one.y)], "rows")
+        for name, one in found
+        if np.isfinite(one.y).any()
+    ]

@@ -18,7 +18,7 @@ Row = tuple[str, str, str, str, str]
 def verdict(result: Mapping[str, Any]) -> str:
     """The table of a result of ``visavis evaluate``, its warnings, and its comparison where it has one."""
     header = ("figure", "value", "95 % interval", "null", "in words")
-    rows = [header, *_rows(result, ())] if "record" in result else []
+    rows = [header, *figures(result)] if "record" in result else []
     widths = [max((len(row[i]) for row in rows), default=0) for i in range(4)]
     lines = [
         "  ".join([row[0].ljust(widths[0]), *(row[i].rjust(widths[i]) for i in (1, 2, 3)), row[4]]).rstrip()
@@ -35,14 +35,15 @@ def verdict(result: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _rows(result: Mapping[str, Any], above: tuple[str, ...]) -> Iterator[Row]:
+def figures(result: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[Row]:
+    """The rows of the table: figure, value, interval, null, and what that says in words."""
     for name, part in result.items():
         if name in APART or not isinstance(part, Mapping):
             continue
         if "value" in part:
             yield _row(" ".join([*above, name]).replace("_", " ") if above else name, name, part)
         else:
-            yield from _rows(part, (*above, name))
+            yield from figures(part, (*above, name))
 
 
 def _row(shown: str, name: str, part: Mapping[str, Any]) -> Row:

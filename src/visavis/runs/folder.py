@@ -115,6 +115,15 @@ def held(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def in_training(folder: Path) -> bool:
+    """Whether a process trains in the folder now; False where the system has no locks."""
+    try:
+        with held(folder):
+            return False
+    except UserError:
+        return True
+
+
 def begin(folder: Path, recipe: Recipe, data: AnySet, init: Path | None) -> None:
     """The first files of a run."""
     shape = data.shape

@@ -10,6 +10,7 @@ from typing import Any
 from visavis.models import snapshot
 from visavis.recipes.recipe import Recipe
 from visavis.report.progress import TrainingProgress
+from visavis.runs.energy import Meter
 from visavis.runs.judging import Watcher
 from visavis.runs.saving import measure, measured, sample_grid, save_all, save_checkpoint, save_snapshot
 from visavis.runs.session import Options, Session, open_session
@@ -34,7 +35,7 @@ def run(recipe: Recipe, options: Options) -> dict[str, Any]:
     with ExitStack() as stack:
         try:
             session = open_session(recipe, options, device, stack)
-            with _signals(session):
+            with _signals(session), _divergence_logged(session):
                 if session.writes and not session.state.images:
                     sample_grid(session)
                 _train(session)
@@ -50,6 +51,17 @@ def run(recipe: Recipe, options: Options) -> dict[str, Any]:
         if session.writes:
             measure(session)
         return _result(session)
+
+
+@contextmanager
+def _divergence_logged(session: Session) -> Iterator[None]:
+    """Leave in the log that the run diverged, and why: its pages tell."""
+    try:
+        yield
+    except Diverged as error:
+        if session.writes:
+            session.log.event("diverged", session.state.images, why=str(error))
+        raise
 
 
 def _kept(options: Options) -> str:
@@ -81,27 +93,29 @@ def _train(session: Session) -> None:
         start_seconds=state.seconds,
     )
     with progress:
+        meter = Meter()
         images, since = state.images, time.monotonic()
         for report in train(state, recipe.objective, session.batches, recipe.schedule(), session.total, stop):
             now = time.monotonic()
             rate = (state.images - images) / max(now - since, 1e-9)
             state.seconds = now - began
             if session.writes:
-                _record(session, report, rate)
+                _record(session, report, rate, meter.joules())
                 if watcher is not None and watcher.due(images):
                     watcher.look()
                 progress.update(report.images, {"images_per_second": rate, **report.scalars})
             images, since = state.images, time.monotonic()  # what recording takes is not training
 
 
-def _record(session: Session, report: Report, rate: float) -> None:
+def _record(session: Session, report: Report, rate: float, joules: float | None) -> None:
     """One tick's row, and a snapshot when it is due."""
     row = {
         "images": report.images,
         "seconds": round(session.state.seconds, 3),
         "images_per_second": round(rate, 2),
     }
-    session.log.append({**row, **report.scalars})
+    energy = {} if joules is None else {"energy/joules": round(joules, 1)}
+    session.log.append({**row, **energy, **report.scalars})
     recipe, every = session.recipe, session.recipe.snapshot_every
     before = report_before(report.images, recipe.tick, recipe.batch_size)
     if report.images // every > before // every:
