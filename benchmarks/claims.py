@@ -75,6 +75,23 @@ SIDES: dict[str, dict[str, object]] = {
     "no BatchNorm in D, R1 × 10": {"networks.D.branch.order": "act", "objective.r1": 20},
     "no BatchNorm in D, R1 γ 0.5": {"networks.D.branch.order": "act", "objective.r1": 0.5},
     "translated for D": {"objective.augment.policy": "translation"},
+    "D steps from 5 to 1": {"objective.d_steps": '{"start": 5, "end": 1, "images": 12000}'},
+    "labels 0.9 and 0.1": {"objective.real_target": 0.9, "objective.fake_target": 0.1},
+    "one label in twenty flipped": {"objective.flips": 0.05},
+    "decaying noise on the images": {"objective.noise": '{"start": 0.2, "end": 0, "images": 12000}'},
+    "minibatch discrimination": {"networks.D.minibatch": "discrimination"},
+    "WGAN, clipped": {
+        "networks.D.branch.order": "act",
+        "objective.loss": "wasserstein",
+        "objective.d_steps": 5,
+        "objective.clip": 0.01,
+    },
+    "WGAN, gradient penalty": {
+        "networks.D.branch.order": "act",
+        "objective.loss": "wasserstein",
+        "objective.d_steps": 5,
+        "objective.gradient_penalty": 10,
+    },
 }
 """A name -> the fields that differ from :data:`BASE`."""
 

@@ -139,6 +139,7 @@ def _train_arguments(train: Parser) -> None:
     train.add_argument(
         "--fresh", action="store_true", help="start over, forgetting what stands in the run's folder"
     )
+    train.add_argument("--logger", help="send the log elsewhere too: trackio or wandb")
     train.add_argument(
         "--report", action="store_true", help="write the run's page, report.html, when training ends"
     )

@@ -77,6 +77,7 @@ def train(given: Namespace) -> None:
         init=given.init,
         checkpoint_every=given.checkpoint_every,
         quiet=given.json and not sys.stderr.isatty(),
+        logger=given.logger,
     )
     if given.dry_run:
         from visavis.runs.dryrun import dry_run

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..files import JsonLines, Row, write_atomic, writing
+from .loggers import Logger
 
 FIRST_COLUMNS = ("images", "seconds", "images_per_second")
 
@@ -36,8 +37,9 @@ class RunLog:
     Every method raises :class:`~visavis.errors.UserError` when the disk is full or read-only.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, logger: Logger | None = None) -> None:
         self.folder = Path(folder)
+        self._logger = logger
         self.stats = JsonLines(self.folder / "stats.jsonl")
         self.csv = self.folder / "metrics.csv"
         self._columns: tuple[str, ...] = ()  # of metrics.csv; empty until this object has written it
@@ -49,6 +51,8 @@ class RunLog:
         """Log the scalars of one tick.  Takes the same time however long the run is."""
         self.stats.append(row)
         self._append_csv(row)
+        if self._logger is not None:
+            self._logger.log(row)
         writer = self._open_tensorboard()
         if writer is None:
             return
@@ -86,7 +90,9 @@ class RunLog:
         self._purge_step = images + 1
 
     def close(self) -> None:
-        """Flush and close TensorBoard's file; the next row opens another."""
+        """Flush and close TensorBoard's file and the logger; the next row opens them again."""
+        if self._logger is not None:
+            self._logger.close()
         if self._writer is not None:
             with writing(self.folder / "tensorboard"):
                 writer, self._writer = self._writer, None

@@ -51,11 +51,10 @@ def scores_of(run: RunFiles) -> tuple[str, Scores] | None:
         }
     found: dict[str, list[Tensor]] = {name: [] for name in pairs}
     with torch.no_grad():
-        features = [critic.branch(images) for images in (real, made)]
         for label in range(max(classes, 1)):
             a, b = (
-                critic.head.embed(each, torch.full((len(each),), label) if classes else None)
-                for each in features
+                critic.embed(images, torch.full((len(images),), label) if classes else None)
+                for images in (real, made)
             )
             for name, score in pairs.items():
                 found[name].append(score(a, b))

@@ -20,6 +20,7 @@ from visavis.data import AnySet, Batches, held_out
 from visavis.errors import UserError
 from visavis.models import snapshot
 from visavis.recipes.recipe import Recipe
+from visavis.report.loggers import Logger
 from visavis.report.logs import RunLog
 from visavis.runs import folder
 from visavis.runs.build import prepare
@@ -49,6 +50,7 @@ class Options:
     init: Path | None = None
     checkpoint_every: int | None = None
     quiet: bool = False
+    logger: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("images", "epochs", "checkpoint_every"):
@@ -168,7 +170,14 @@ def _prepare(recipe: Recipe, options: Options, device: torch.device) -> Session:
         recipe = folder.continued(options.out, recipe)
     data, state, batches = prepare(recipe, device)
     recipe = recipe.model_copy(update={"data": recipe.data.settled(data.channels)})
-    return Session(recipe, options, data, batches, state, device, RunLog(options.out), parallel.rank() == 0)
+    return Session(recipe, options, data, batches, state, device, _log(recipe, options), parallel.rank() == 0)
+
+
+def _log(recipe: Recipe, options: Options) -> RunLog:
+    """The run's log, and with it the logger that was asked for on the process that writes."""
+    if options.logger is None or parallel.rank():
+        return RunLog(options.out)
+    return RunLog(options.out, Logger(options.logger, options.out, recipe.model_dump(mode="json")))
 
 
 @dataclass(frozen=True)
