@@ -21,10 +21,14 @@ SMALL = {
     "strided": {"widths": (6, 8)},
     "sn-resnet": {"width": 8, "attention": 8},
     "r3gan": {"width": 16, "blocks": 1},
+    "progan": {"width": 6, "widest": 8, "stage_images": 10, "fade_images": 10},
+    "stylegan2": {"width": 6, "widest": 8},
     "biggan": {"width": 8, "attention": 8},
 }
 """Settings with which a kind is small; some networks take 16×16 images only with them."""
 SHAPE = Shape(3, 16)
+PROGRESS = (0, 15, 25, 35, 10**9)
+"""Images seen at which a growing network of three stages uses every part of itself."""
 CLASSES = 3
 
 
@@ -65,9 +69,11 @@ def moved(net: torch.nn.Module) -> torch.nn.Module:
 @pytest.mark.parametrize("kind", GENERATORS)
 def test_a_generator_makes_images_and_trains_all_its_parameters(kind: str) -> None:
     net = moved(generator(kind)).train()
-    x = net(torch.randn(5, net.z_dim))
-    assert x.shape == (5, *SHAPE[:1], 16, 16) and x.dtype == torch.float32
-    (x * torch.randn_like(x)).sum().backward()
+    for images in PROGRESS:
+        set_progress(net, images)
+        x = net(torch.randn(5, net.z_dim))
+        assert x.shape == (5, *SHAPE[:1], 16, 16) and x.dtype == torch.float32
+        (x * torch.randn_like(x)).sum().backward()
     for name, parameter in net.named_parameters():
         assert parameter.grad is not None and parameter.grad.isfinite().all(), name
         assert parameter.grad.abs().max() > 0, name
@@ -121,9 +127,12 @@ def test_every_branch_goes_with_every_head(kind: str, head: str) -> None:
     a, b = torch.randn(2, 4, 3, 16, 16)
     features = critic.features(a)
     assert features.shape[0] == 4 and features.dim() == 2
-    scores = moved(critic)(a, b)
-    assert scores.shape == (4,) and scores.dtype == torch.float32
-    scores.square().sum().backward()
+    moved(critic)
+    for images in PROGRESS:
+        set_progress(critic, images)
+        scores = critic(a, b)
+        assert scores.shape == (4,) and scores.dtype == torch.float32
+        scores.square().sum().backward()
     for name, parameter in critic.named_parameters():
         assert parameter.grad is not None and parameter.grad.isfinite().all(), name
 
@@ -132,9 +141,11 @@ def test_every_branch_goes_with_every_head(kind: str, head: str) -> None:
 def test_the_gradient_penalty_reaches_every_weight_of_a_branch(kind: str) -> None:
     torch.manual_seed(0)
     critic = CriticConfig(branch=BRANCHES[kind](**SMALL[kind]), head="single").build(SHAPE, 0)
-    set_progress(critic, 10**9)
-    x = torch.randn(4, 3, 16, 16, requires_grad=True)
-    (gradient,) = torch.autograd.grad(moved(critic).embed(x).sum(), x, create_graph=True)
-    gradient.square().sum().backward()
+    moved(critic)
+    for images in PROGRESS:
+        set_progress(critic, images)
+        x = torch.randn(4, 3, 16, 16, requires_grad=True)
+        (gradient,) = torch.autograd.grad(critic.embed(x).sum(), x, create_graph=True)
+        gradient.square().sum().backward()
     for name, parameter in critic.named_parameters():
         assert name.endswith("bias") or (parameter.grad is not None and parameter.grad.isfinite().all()), name

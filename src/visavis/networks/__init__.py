@@ -19,11 +19,13 @@ from visavis.networks.heads import HEADS, Concat, Difference, Head, Single
 from visavis.networks.minibatch import MinibatchDiscrimination, MinibatchStddev
 from visavis.networks.mlp import MLPBranch, MLPGenerator
 from visavis.networks.patch import PatchGAN
+from visavis.networks.progan import ProGANBranch, ProGANGenerator
 from visavis.networks.r3gan import R3GANBranch, R3GANGenerator
 from visavis.networks.residual import ResidualBranch, ResidualGenerator
 from visavis.networks.roles import Role
 from visavis.networks.siamese import SiameseBranch, SiameseGenerator
 from visavis.networks.sn_resnet import SNResNetBranch, SNResNetGenerator
+from visavis.networks.stylegan2 import StyleGAN2Branch, StyleGAN2Generator
 from visavis.networks.translators import ResnetTranslator, SuperResolver
 from visavis.networks.unet import UNet
 from visavis.networks.upsampling import StridedBranch, UpsamplingGenerator
@@ -42,6 +44,8 @@ __all__ = [
     "NetworkConfig",
     "PairCritic",
     "PatchGAN",
+    "ProGANBranch",
+    "ProGANGenerator",
     "R3GANBranch",
     "R3GANGenerator",
     "ResidualBranch",
@@ -54,6 +58,8 @@ __all__ = [
     "SiameseBranch",
     "SiameseGenerator",
     "StridedBranch",
+    "StyleGAN2Branch",
+    "StyleGAN2Generator",
     "SuperResolver",
     "UNet",
     "UpsamplingGenerator",
@@ -69,11 +75,21 @@ GeneratorConfig = Annotated[
     | UpsamplingGenerator
     | SNResNetGenerator
     | BigGANGenerator
-    | R3GANGenerator,
+    | R3GANGenerator
+    | ProGANGenerator
+    | StyleGAN2Generator,
     Field(discriminator="kind"),
 ]
 BranchConfig = Annotated[
-    SiameseBranch | ResidualBranch | MLPBranch | DCGANBranch | StridedBranch | SNResNetBranch | R3GANBranch,
+    SiameseBranch
+    | ResidualBranch
+    | MLPBranch
+    | DCGANBranch
+    | StridedBranch
+    | SNResNetBranch
+    | R3GANBranch
+    | ProGANBranch
+    | StyleGAN2Branch,
     Field(discriminator="kind"),
 ]
 
@@ -162,6 +178,8 @@ NetworkConfig = Annotated[
     | SNResNetGenerator
     | BigGANGenerator
     | R3GANGenerator
+    | ProGANGenerator
+    | StyleGAN2Generator
     | ConvEncoder
     | ConvDecoder
     | ResidualEncoder
