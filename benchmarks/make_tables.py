@@ -10,6 +10,7 @@ import statistics
 import sys
 from collections.abc import Callable
 
+from claims_table import TABLES as CLAIMS
 from image_tables import TABLES as IMAGES
 from image_tables import distance, duration, interval
 from judge_tables import TABLES as JUDGE
@@ -157,6 +158,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "catsdogs": catsdogs,
     **JUDGE,
     **IMAGES,
+    **CLAIMS,
 }
 
 
