@@ -150,7 +150,7 @@ def assert_it_translates_the_same(before: Model, found: Model, pairs: PairSet) -
     expected = translate_pixels(before, inputs)
     assert expected.shape == (3, pairs.resolution, pairs.resolution, pairs.channels)
     assert np.array_equal(translate_pixels(found, inputs), expected)
-    with pytest.raises(UserError, match="visavis translate"):
+    with pytest.raises(UserError, match="cannot sample"):
         found.sample(1)
 
 
