@@ -58,7 +58,7 @@ ANIMALS = [*TRAIN, "--metrics", "", "--images", "8", "--data", "animals"]
         (["recipes", "more"], ["more", "visavis recipes --help"]),
         (["--versoin"], ["'--versoin'", "did you mean '--version'"]),
         (["sample", "RUN", "--lable", "3"], ["'--lable'", "did you mean '--label'"]),
-        ([*TRAIN, "--networks.G.width", "8"], ["'networks.G.width'", "networks.G.widths"]),
+        ([*TRAIN, "--networks.G.widht", "8"], ["'networks.G.widht'", "networks.G.width"]),
         ([*TRAIN, "--networks.G.z_dim"], ["'--networks.G.z_dim' needs a value"]),
         ([*TRAIN, "--networks.G.z_dim", "--json"], ["needs a value"]),
         ([*TRAIN, "--networks.G.z_dim", "many"], ["z_dim", "many"]),
