@@ -66,7 +66,7 @@ def test_a_rotated_blob_lies_where_the_rotation_takes_it() -> None:
     turned = rotate(blob(5.0, 2.0)[None, None], torch.tensor([angle]))[0, 0]
     cos, sin = math.cos(angle), math.sin(angle)
     assert_close(turned, blob(5 * cos - 2 * sin, 5 * sin + 2 * cos), atol=0.05, rtol=0)
-    assert (turned - blob(5.0, 2.0)).abs().max() > 0.3
+    assert (turned - blob(5.0, 2.0)).abs().max() > 0.25  # 1.4 pixels at the slope e^-½/3
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

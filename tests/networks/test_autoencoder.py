@@ -47,8 +47,8 @@ def test_the_default_latent_is_s4s() -> None:
 
 @pytest.mark.parametrize("make", [ConvEncoder, ConvDecoder, ResidualEncoder, ResidualDecoder])
 def test_resolutions_that_do_not_fit_are_refused(make) -> None:
-    with pytest.raises(UserError, match=r"resolution 48 .* --data.resolution"):
-        make().build(Shape(3, 48), 0)
+    with pytest.raises(UserError, match=r"resolution 46 .* --data.resolution"):
+        make().build(Shape(3, 46), 0)
 
 
 @pytest.mark.parametrize("make", [ConvDecoder, ResidualDecoder])
