@@ -131,6 +131,7 @@ def _train_arguments(train: Parser) -> None:
     train.add_argument("--lr", help="learning rate of all networks")
     train.add_argument("--seed")
     train.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    train.add_argument("--threads", type=_positive, help="of the CPU (default: the fastest, measured)")
     train.add_argument("--skip-broken", action="store_true", help="leave out images that do not decode")
     train.add_argument(
         "--checkpoint-every", type=_positive, help="images between checkpoints (default: half a minute)"

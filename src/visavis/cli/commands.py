@@ -78,6 +78,7 @@ def train(given: Namespace) -> None:
         checkpoint_every=given.checkpoint_every,
         quiet=given.json and not sys.stderr.isatty(),
         logger=given.logger,
+        threads=given.threads,
     )
     if given.dry_run:
         from visavis.runs.dryrun import dry_run

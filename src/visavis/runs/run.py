@@ -7,16 +7,19 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any
 
+import torch
+
 from visavis.models import snapshot
 from visavis.recipes.recipe import Recipe
 from visavis.report.progress import TrainingProgress
 from visavis.runs.energy import Meter
 from visavis.runs.judging import Watcher
+from visavis.runs.pace import Pace
 from visavis.runs.saving import measure, measured, sample_grid, save_all, save_checkpoint, save_snapshot
 from visavis.runs.session import Options, Session, open_session
 from visavis.training import parallel
 from visavis.training.devices import pick_device
-from visavis.training.loop import Diverged, Report, State, train
+from visavis.training.loop import Diverged, Report, State, take_report, train
 
 __all__ = ["Options", "run"]
 
@@ -76,11 +79,11 @@ def _train(session: Session) -> None:
     session.settled = parallel.from_first(lambda: watcher.settled() if watcher else None)
     if session.ended:
         return
-    recipe, options, state = session.recipe, session.options, session.state
-    began = time.monotonic() - state.seconds
+    recipe, options, state, pace = session.recipe, session.options, session.state, Pace(session)
+    clock = pace.clock
 
     def stop(current: State) -> bool:
-        current.seconds = time.monotonic() - began
+        pace.step()
         if session.writes and _checkpoint_due(session):
             save_checkpoint(session)
         return session.ended or session.interrupt is not None
@@ -91,20 +94,28 @@ def _train(session: Session) -> None:
         quiet=options.quiet or not session.writes,
         start_images=state.images,
         start_seconds=state.seconds,
+        now=lambda: clock.seconds,
     )
-    with progress:
-        meter = Meter()
-        images, since = state.images, time.monotonic()
-        for report in train(state, recipe.objective, session.batches, recipe.schedule(), session.total, stop):
-            now = time.monotonic()
-            rate = (state.images - images) / max(now - since, 1e-9)
-            state.seconds = now - began
+    pace.start()
+    images, since, meter = state.images, clock.seconds, Meter()
+
+    def record(report: Report) -> None:
+        nonlocal images, since
+        state.seconds = clock.seconds
+        rate = (state.images - images) / max(state.seconds - since, 1e-9)
+        with clock.stopped():  # what looking and writing take is not training
             if session.writes:
                 _record(session, report, rate, meter.joules())
                 if watcher is not None and watcher.due(images):
                     watcher.look()
-                progress.update(report.images, {"images_per_second": rate, **report.scalars})
-            images, since = state.images, time.monotonic()  # what recording takes is not training
+        images, since = state.images, clock.seconds
+        progress.update(report.images, {"images_per_second": rate, **report.scalars})
+
+    with progress:
+        for report in train(state, recipe.objective, session.batches, recipe.schedule(), session.total, stop):
+            record(report)
+        if state.sums and not parallel.agree(session.interrupt is not None, session.device):
+            record(take_report(state))  # its time was over between two ticks
 
 
 def _record(session: Session, report: Report, rate: float, joules: float | None) -> None:
@@ -146,6 +157,7 @@ def _result(session: Session) -> dict[str, Any]:
         "images": state.images,
         "seconds": round(state.seconds, 3),
         "images_per_second": round(state.images / max(state.seconds, 1e-9), 2),
+        "threads": torch.get_num_threads(),
         "snapshot": str(snapshot.snapshot_path(out, state.images)),
         "metrics": measured(session),
     }

@@ -37,6 +37,8 @@ T = TypeVar("T")
 class Options:
     """How to run a recipe: where, how long, on what.  Nothing here changes what a step computes.
 
+    ``threads`` of a CPU: None chooses the fastest number, now and when the machine changes; sums, and with
+    them the last bits of a run, depend on it.
     The run ends at ``images`` or ``epochs``, or after ``seconds`` of training; else at the recipe's images.
     Raises :class:`UserError` for a length that is none, and for both ``images`` and ``epochs``.
     """
@@ -51,9 +53,10 @@ class Options:
     checkpoint_every: int | None = None
     quiet: bool = False
     logger: str | None = None
+    threads: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("images", "epochs", "checkpoint_every"):
+        for name in ("images", "epochs", "checkpoint_every", "threads"):
             given = getattr(self, name)
             if given is not None and not (_is_number(given, Integral) and given > 0):
                 raise UserError(

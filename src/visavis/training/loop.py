@@ -165,7 +165,7 @@ def train(
         update_ema(state, schedule.average.decay_at(state.images, schedule.batch_size))
         last = images is not None and state.images >= images
         if state.images % schedule.tick < schedule.batch_size or last:
-            yield _report(state)
+            yield take_report(state)
     _means(state)  # stopped between two reports: nothing that is not finite must be saved
 
 
@@ -227,7 +227,8 @@ def _tally(state: State, scalars: Scalars) -> None:
         state.counts[name] = state.counts.get(name, 0) + 1
 
 
-def _report(state: State) -> Report:
+def take_report(state: State) -> Report:
+    """The means since the last report, which begin anew."""
     scalars = _means(state)
     state.sums, state.counts = {}, {}
     return Report(state.images, scalars)
