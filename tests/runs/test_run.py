@@ -142,6 +142,8 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, cli: Cli, monkeypatch: pytest.
     done = cli("train", "digits", *NETWORKS, "--batch-size", 8, "--epochs", 2, "--dry-run", "--json")
     assert done.status == 0 and done.json["images"] == 2 * 1438
     assert done.json["images_per_second"] > 0 and done.json["memory_bytes"] > 1e6
+    assert done.json["threads"] == 1 and 0 < done.json["share_of_peak"] < 1
+    assert done.json["gigaflop_per_image"] > 0
     assert done.json["estimated_seconds"] >= 0 and done.json["parameters"].keys() == {"G", "D"}
     assert list(tmp_path.iterdir()) == []
 

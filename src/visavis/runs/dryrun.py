@@ -3,7 +3,6 @@
 import logging
 import resource
 import sys
-import time
 from typing import Any
 
 import torch
@@ -13,15 +12,22 @@ from visavis.recipes.recipe import Recipe
 from visavis.runs.build import prepare
 from visavis.runs.session import Options, total_images
 from visavis.runs.settle import said_of_precision, settled
+from visavis.runs.speed import flops_of, peaks, share_of_peak, timed
 from visavis.training.devices import make_fast, pick_device
 from visavis.training.loop import train
+from visavis.training.threads import Threads, rehearsal
 
 LOG = logging.getLogger("visavis")
-WARM, TIMED = 2, 5
+WARM, TIMED = 4, 8
+"""Steps; not all cost the same where penalties are lazy."""
 
 
 def dry_run(recipe: Recipe, options: Options) -> dict[str, Any]:
-    """Train a few steps in memory; raises what training would raise for the same mistakes."""
+    """Train a few steps in memory; raises what training would raise for the same mistakes.
+
+    ``share_of_peak``: the floating-point operations of convolutions and products in a second, as a part of
+    what one large product reaches on this device with these threads and this precision.
+    """
     device = pick_device(options.device)
     make_fast(device)
     asked, recipe = recipe, settled(recipe, None if options.fresh else options.out, device)
@@ -29,20 +35,28 @@ def dry_run(recipe: Recipe, options: Options) -> dict[str, Any]:
     if line := said_of_precision(asked, recipe, device):
         LOG.info(line)
     schedule, size = recipe.schedule(), recipe.batch_size
-    list(train(state, recipe.objective, batches, schedule, WARM * size))
-    started = time.perf_counter()
-    list(train(state, recipe.objective, batches, schedule, (WARM + TIMED) * size))
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    rate = TIMED * size / (time.perf_counter() - started)
+    threads = Threads(rehearsal(state, recipe.objective, batches, schedule), options.threads)
+    if device.type == "cpu":
+        threads.settle()
+
+    def steps(count: int) -> None:
+        list(train(state, recipe.objective, batches, schedule, state.images + count * size))
+
+    flops = flops_of(lambda: steps(WARM)) / (WARM * size)
+    rate = TIMED * size / timed(lambda: steps(TIMED), device)
+    peak = peaks(device)[f"{recipe.precision}_tflops"]
     total = total_images(recipe, options, data) or round(rate * (options.seconds or 0))
     return {
         "recipe": recipe.name,
         "data": {"images": len(data), "classes": len(data.classes), "resolution": data.resolution},
         "parameters": {name: parameters(state.nets[name]) for name in recipe.networks},
         "precision": recipe.precision,
+        "threads": torch.get_num_threads(),
         "memory_bytes": _peak(device),
         "images_per_second": round(rate, 1),
+        "gigaflop_per_image": round(flops / 1e9, 4),
+        "peak_tflops": peak,
+        "share_of_peak": share_of_peak(rate, flops, peak),
         "images": total,
         "estimated_seconds": round(total / rate),
     }

@@ -19,7 +19,9 @@ def flops_of(act: Callable[[], object]) -> int:
 
     A multiply-add is two; gradients, and gradients of gradients, count where they are computed.
     """
-    uncounted = {}  # torch does not count oneDNN's products, which networks.cpu asks for
+    uncounted: dict[
+        object, object
+    ] = {}  # torch does not count oneDNN's products, which networks.cpu asks for
     if torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         uncounted[torch.ops.mkldnn._linear_pointwise] = _linear_flops
     with FlopCounterMode(display=False, custom_mapping=uncounted) as counter:
