@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := runs/demo
 
-.PHONY: demo test lint table clean
+.PHONY: demo test lint table web-runtime clean
 
 # A run that was made with other settings is refused, so the demo always starts afresh.
 demo: $(VENV)/.installed
@@ -23,6 +23,11 @@ lint: $(VENV)/.installed-test
 
 table: $(VENV)/.installed-test
 	$(BIN)/python benchmarks/make_tables.py
+
+# The browser's runtime, for wheels and for pages made without a network; without npm it is fetched when it is needed.
+web-runtime: $(VENV)/.installed
+	mkdir -p build && npm pack --pack-destination build onnxruntime-web@$$($(BIN)/python -c 'from visavis.export.web.runtime import VERSION; print(VERSION)')
+	$(BIN)/python -m visavis.export.web.runtime build/onnxruntime-web-*.tgz src/visavis/export/web/runtime
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

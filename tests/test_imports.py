@@ -29,6 +29,7 @@ ALLOWED = {
     "metrics": MATTER,
     "judge": MATTER | {"models", "metrics"},
     "report": MATTER | {"models", "metrics", "judge"},
+    "export": MATTER | {"models"},
     "runs": MATTER | {"objectives", "recipes", "models", "metrics", "judge", "report"},
     "bench": MATTER | {"objectives", "recipes", "models", "metrics", "runs"},
     "api": MATTER | {"recipes", "models", "judge", "report", "runs"},

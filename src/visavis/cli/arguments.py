@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from visavis import __version__
-from visavis.cli import commands
+from visavis.cli import commands, deploy
 from visavis.errors import UserError
 
 
@@ -104,6 +104,9 @@ def make_parser() -> tuple[Parser, dict[str, Parser]]:
     _evaluate_arguments(command("evaluate", commands.evaluate, "judge a run, or images from anywhere"))
 
     _report_arguments(command("report", commands.report, "one page of one run, or of several side by side"))
+    deploy.export_arguments(
+        command("export", deploy.export, "write a run as ONNX, or as a page in the browser")
+    )
 
     command("selftest", commands.selftest, "check the metrics against answers that are known")
 

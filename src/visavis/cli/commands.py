@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from visavis.cli.output import show
 from visavis.errors import UserError, unknown
 from visavis.files import to_json
 
@@ -89,7 +90,7 @@ def train(given: Namespace) -> None:
         if given.report and leads():
             result |= {"report": _page([options.out])["out"]}
     if leads():
-        _print(given, result)
+        show(given, result)
 
 
 def _page(folders: Sequence[Path]) -> dict[str, Any]:
@@ -119,7 +120,7 @@ def report(given: Namespace) -> None:
         write(given.runs, where, axis=given.axis, diagnose=declines, reload_seconds=given.every)
         time.sleep(given.every)
         training = any(in_training(run.folder) for run in runs)
-    _print(given, write(given.runs, where, axis=given.axis, diagnose=declines))
+    show(given, write(given.runs, where, axis=given.axis, diagnose=declines))
 
 
 def _judge_unjudged(given: Namespace, folders: Sequence[Path]) -> None:
@@ -131,20 +132,6 @@ def _judge_unjudged(given: Namespace, folders: Sequence[Path]) -> None:
     for folder in folders:
         gallery = None if task_of(folder) == "translate" else folder / GALLERY
         judge(folder, out=folder / EVALUATION, gallery=gallery, device=_device(given))
-
-
-def _print(given: Namespace, result: dict[str, Any]) -> None:
-    if given.json:
-        print(to_json(result, indent=2))
-        return
-    width = max(map(len, result), default=0)
-    for name, value in result.items():
-        if isinstance(value, dict):
-            value = (
-                ", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in value.items())
-                or "none"
-            )
-        print(f"{name:<{width}}  {value}")
 
 
 def sample(given: Namespace) -> None:
@@ -172,7 +159,7 @@ def sample(given: Namespace) -> None:
         save_grid(given.out, pixels)
     else:
         write_images(given.out, pixels, None if labels is None else labels.numpy(), model.classes)
-    _print(given, {"out": str(given.out), "images": len(pixels), "resolution": int(pixels.shape[1])})
+    show(given, {"out": str(given.out), "images": len(pixels), "resolution": int(pixels.shape[1])})
 
 
 def interpolate(given: Namespace) -> None:
@@ -200,7 +187,7 @@ def interpolate(given: Namespace) -> None:
         pixels = model.interpolate(given.rows, given.steps, given.label, given.seed or 0, given.linear)
     save_grid(given.out, pixels, columns=given.steps)
     found = {"out": str(given.out), "rows": len(pixels) // given.steps, "steps": given.steps}
-    _print(given, found | ({"latents": latents} if given.traverse else {}))
+    show(given, found | ({"latents": latents} if given.traverse else {}))
 
 
 def compare(given: Namespace) -> None:
@@ -209,7 +196,7 @@ def compare(given: Namespace) -> None:
 
     found = load(given.run, _device(given)).compare(given.a, given.b, given.label)
     if given.json:
-        _print(given, {found.kind: found.value})
+        show(given, {found.kind: found.value})
     elif found.kind == "margin":
         more = given.a if found.value > 0 else given.b
         print(f"margin {found.value:+.4f}: {'equal' if found.value == 0 else f'{more} looks more real'}")
@@ -244,9 +231,9 @@ def translate(given: Namespace) -> int:
         "images_per_second": round(done.written / max(seconds, 1e-9), 2),
     }
     if given.json:
-        _print(given, result)
+        show(given, result)
     else:
-        _print(given, result | {"broken": len(done.broken)})
+        show(given, result | {"broken": len(done.broken)})
     return 1 if done.broken else 0
 
 
@@ -287,7 +274,7 @@ def bench(given: Namespace) -> None:
     if given.name not in BENCHES:
         raise unknown("bench", given.name, BENCHES)
     device = _device(given)
-    _print(given, BENCHES[given.name](given.batch_size, given.seconds, device))
+    show(given, BENCHES[given.name](given.batch_size, given.seconds, device))
 
 
 def _device(given: Namespace) -> str:

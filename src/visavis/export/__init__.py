@@ -1,0 +1,1 @@
+"""What leaves the workshop as files: ONNX, a folder of the hub, a page in the browser."""

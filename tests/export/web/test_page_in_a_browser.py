@@ -1,0 +1,109 @@
+"""The page, driven in headless Chromium as one file from ``file://`` and as a folder."""
+
+import functools
+import http.server
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_models import both_ways, generator_and_critic
+
+from visavis.errors import UserError
+from visavis.export.web import runtime, site
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+HOME = Path.home() / ".cache/visavis" / f"onnxruntime-web-{runtime.VERSION}"
+if CHROMIUM is None:
+    pytest.skip("chromium is not on this machine", allow_module_level=True)
+if not any((folder / "ort.wasm.gz").is_file() for folder in (runtime.OWN, HOME)):
+    pytest.skip("the browser's runtime is not here: make web-runtime", allow_module_level=True)
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "_cached", lambda: HOME)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+def opened(browser: object, url: str) -> object:
+    page = browser.new_page(viewport={"width": 390, "height": 844})  # type: ignore[attr-defined]
+    page.complaints = []
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.goto(url)
+    page.wait_for_selector("body[data-ready=true]", timeout=300_000)
+    return page
+
+
+def levels(page: object, canvas: str) -> np.ndarray:
+    """The grey levels on a canvas: ``[H, W, 4]``."""
+    found = page.evaluate(  # type: ignore[attr-defined]
+        """(id) => { const canvas = document.querySelector(id);
+        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        return [canvas.height, canvas.width, ...data]; }""",
+        canvas,
+    )
+    return np.array(found[2:], np.int64).reshape(found[0], found[1], 4)
+
+
+def changed(page: object, canvas: str, before: np.ndarray) -> bool:
+    for _ in range(100):
+        if not np.array_equal(levels(page, canvas), before):
+            return True
+        page.wait_for_timeout(100)  # type: ignore[attr-defined]
+    return False
+
+
+def test_one_file_makes_pytorchs_pictures_and_sliders_change_them(tmp_path: Path, browser: object) -> None:
+    model = generator_and_critic()
+    told = site.write_page(model, tmp_path / "page.html", "small")
+    assert told["without_model"] < 30_000_000
+    page = opened(browser, (tmp_path / "page.html").as_uri())
+    page.fill("#seed", "7")  # type: ignore[attr-defined]
+    page.wait_for_selector('body[data-seed="7"]')  # type: ignore[attr-defined]
+    wanted = model.pixels(16, seed=7)
+    for i in (0, 5, 15):
+        shown = levels(page, f"#grid button:nth-child({i + 1}) canvas")
+        assert abs(shown[..., :1] - wanted[i].astype(np.int64)).max() <= 2
+    before = levels(page, "#chosen")
+    page.locator("#sliders input").nth(2).fill("3")  # type: ignore[attr-defined]
+    assert changed(page, "#chosen", before)
+    page.click("#tab-compare")  # type: ignore[attr-defined]
+    page.click("#vote-first")  # type: ignore[attr-defined]
+    page.wait_for_selector("#verdict:has-text('The critic prefers')")  # type: ignore[attr-defined]
+    width = page.evaluate("document.documentElement.scrollWidth")  # type: ignore[attr-defined]
+    assert width <= 390
+    assert page.complaints == []  # type: ignore[attr-defined]
+
+
+def test_a_sketch_is_translated_in_the_folder_form(tmp_path: Path, browser: object) -> None:
+    site.write_page(both_ways(), tmp_path / "site", "small")
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path / "site"))
+    handler.log_message = lambda *given: None  # type: ignore[attr-defined]
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        page = opened(browser, f"http://127.0.0.1:{server.server_port}/")
+        page.wait_for_timeout(500)  # type: ignore[attr-defined]
+        before = levels(page, "#translated")
+        page.focus("#paper")  # type: ignore[attr-defined]
+        page.keyboard.press("Space")  # type: ignore[attr-defined]
+        for _ in range(4):
+            page.keyboard.press("Shift+ArrowRight")  # type: ignore[attr-defined]
+        assert changed(page, "#translated", before)
+        server.shutdown()
+
+
+def test_the_runtime_is_asked_for_by_hash() -> None:
+    with pytest.raises(UserError, match="SHA-512"):
+        runtime.unpack(b"", HOME / "never")
