@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import nn
 
-from visavis.bench import BENCHES
 from visavis.bench.as_written import AsWritten
 from visavis.bench.clock import Clock
 from visavis.bench.gradients import gradient_errors
@@ -71,7 +70,6 @@ def test_pair_step_returns_what_is_promised_without_what_is_emulated(
     monkeypatch.setattr("visavis.bench.pair_step.multiplies_bf16", lambda device: False)
     monkeypatch.setattr("visavis.runs.speed.multiplies_bf16", lambda device: False)
     caplog.set_level("INFO", "visavis")
-    assert BENCHES["pair-step"] is time_pair_step
     found = time_pair_step(2, 0.01, "cpu", {"fp32": Mode(), "bf16": Mode("bf16")})
     for name in ("as_written", "ours_fp32", "ours_best"):
         assert found[name]["images_per_second"] > 0

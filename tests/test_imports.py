@@ -31,7 +31,7 @@ ALLOWED = {
     "report": MATTER | {"models", "metrics", "judge"},
     "export": MATTER | {"models"},
     "runs": MATTER | {"objectives", "recipes", "models", "metrics", "judge", "report"},
-    "bench": MATTER | {"objectives", "recipes", "models", "metrics", "runs"},
+    "bench": MATTER | {"objectives", "recipes", "models", "metrics", "judge", "runs"},
     "api": MATTER | {"recipes", "models", "judge", "report", "runs"},
 }
 """Room -> the rooms that it may import, floor by floor; the command line stands on top of all."""

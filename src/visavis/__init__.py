@@ -1,7 +1,7 @@
 """visavis: train, judge and deploy image generators, with the pairwise discriminator at the centre.
 
 >>> import visavis
->>> model = visavis.load("runs/stacked-digits")          # doctest: +SKIP
+>>> model = visavis.load("runs/mnist")                   # doctest: +SKIP
 >>> model.sample(16, seed=0)[0].save("digit.png")         # doctest: +SKIP
 """
 

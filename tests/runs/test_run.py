@@ -33,12 +33,13 @@ def test_the_files_of_a_run(digits_run: Path) -> None:
     assert [path.stem for path in snapshot.snapshots(digits_run)] == ["000000000064"]
     assert any((digits_run / "tensorboard").glob("events.out.tfevents.*"))
     grids = [Image.open(digits_run / name).size for name in ("real.png", "samples/000000000064.png")]
-    assert grids[0] == grids[1] and min(grids[0]) >= 8 * 8
+    assert min(grids[0]) >= 8 * 8 and grids[1][0] > grids[1][1] >= 10 * 8, "a row a class, real ones beside"
 
 
 def test_the_log_of_a_run(digits_run: Path) -> None:
     assert [row["images"] for row in rows(digits_run)] == [16, 32, 48, 64]
-    for row in map(json.loads, (digits_run / "stats.jsonl").read_text().splitlines()):
+    lines = map(json.loads, (digits_run / "stats.jsonl").read_text().splitlines())
+    for row in (line for line in lines if "event" not in line):
         names = ["loss/D", "loss/G", "accuracy/unlike", "grad_norm/D", "grad_norm/G", "penalty/r1", "seconds"]
         assert all(np.isfinite(row[name]) for name in names)
         assert 0 <= row["accuracy/unlike"] <= 1

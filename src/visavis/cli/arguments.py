@@ -111,17 +111,23 @@ def make_parser() -> tuple[Parser, dict[str, Parser]]:
     command("selftest", commands.selftest, "check the metrics against answers that are known")
 
     bench = command("bench", commands.bench, "time the project against what it replaces, on this machine")
-    bench.add_argument("name", help="pair-step")
+    bench.add_argument("name", help="pair-step, or ladder: recipes at one budget of seconds each")
     bench.add_argument("--seconds", type=_seconds, default=60.0, help="about how long (default 60s)")
-    bench.add_argument("--batch-size", type=_positive, default=128)
+    bench.add_argument("--batch-size", type=_positive, default=128, help="of pair-step")
+    bench.add_argument("--recipes", help="of the ladder, as in mnist,stacked-mnist (default: all that fit)")
+    bench.add_argument("--on", default="stacked-mnist", help="its set: stacked-mnist, stacked-digits, mnist")
+    bench.add_argument("--seeds", type=_wholes, default=[0], help="its seeds, as in 0,1,2 (default 0)")
+    bench.add_argument(
+        "--out", type=Path, default=Path("results/ladder.json"), help="the file that its lines are added to"
+    )
     bench.add_argument("--device", default="auto")
     return parser, added
 
 
 def _train_arguments(train: Parser) -> None:
-    train.add_argument("recipe", nargs="?", help="a name from: visavis recipes (default stacked-digits)")
+    train.add_argument("recipe", nargs="?", help="a name from: visavis recipes (default mnist)")
     train.add_argument(
-        "--data", help="digits, stacked-digits, a folder, a parquet folder, an .npz, or owner/name on the hub"
+        "--data", help="mnist-10k, digits, a folder, a parquet folder, an .npz, or owner/name on the hub"
     )
     train.add_argument("--classes", help="keep these classes, as in cat,dog")
     train.add_argument("--resolution", help="resize to this many pixels")
@@ -178,7 +184,7 @@ def _evaluate_arguments(judge: Parser) -> None:
         "--held-out", default="auto", help="the part that gives the nulls: a split, auto (test, …), none"
     )
     judge.add_argument("--classes", help="these classes only, as in cat,dog")
-    judge.add_argument("--features", help="digitsr, cifar10r, inception, module:path (default: by the size)")
+    judge.add_argument("--features", help="digitsr, mnistr, cifar10r, inception, module:path (by size)")
     judge.add_argument("--weights", type=Path, help="the features' weights, as inception needs")
     judge.add_argument("--resize", help="the rule that fits images to the features, by name")
     judge.add_argument("-n", type=_positive, default=None, help="how many images (default: as are held out)")

@@ -4,7 +4,7 @@ import os
 import re
 import sys
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,7 @@ def recipes(given: Namespace) -> None:
 def train(given: Namespace) -> None:
     """Train a recipe, or go on where it stopped."""
     from visavis.api import prepare
+    from visavis.report.ending import ending
     from visavis.runs.run import run
     from visavis.runs.session import Options
 
@@ -90,7 +91,9 @@ def train(given: Namespace) -> None:
         if given.report and leads():
             result |= {"report": _page([options.out])["out"]}
     if leads():
-        show(given, result)
+        show(given, result if given.json else {k: v for k, v in result.items() if k != "guard"})
+        if not given.json and not given.dry_run:
+            print(*ending(result, recipe.task, recipe.conditional), sep="\n")
 
 
 def _page(folders: Sequence[Path]) -> dict[str, Any]:
@@ -268,13 +271,28 @@ def selftest(given: Namespace) -> int:
 
 
 def bench(given: Namespace) -> None:
-    """Time the project against what it replaces."""
-    from visavis.bench import BENCHES
-
+    """Time the project against what it replaces, or its recipes against each other."""
     if given.name not in BENCHES:
         raise unknown("bench", given.name, BENCHES)
-    device = _device(given)
-    show(given, BENCHES[given.name](given.batch_size, given.seconds, device))
+    BENCHES[given.name](given)
+
+
+def _pair_step(given: Namespace) -> None:
+    from visavis.bench.pair_step import time_pair_step
+
+    show(given, time_pair_step(given.batch_size, given.seconds, _device(given)))
+
+
+def _ladder(given: Namespace) -> None:
+    from visavis.bench.ladder import Ladder, climb, in_words
+
+    names = tuple(name for name in (given.recipes or "").split(",") if name)
+    asked = Ladder(names, given.on, given.seconds, tuple(given.seeds), out=given.out, device=_device(given))
+    found = climb(asked)
+    print(to_json(found, indent=2) if given.json else in_words(found))
+
+
+BENCHES: dict[str, Callable[[Namespace], None]] = {"pair-step": _pair_step, "ladder": _ladder}
 
 
 def _device(given: Namespace) -> str:

@@ -44,6 +44,15 @@ DEFAULT_IMAGES = 10_000
 """Images made with a run where nobody says how many and as many real ones are held out."""
 
 
+MODES = {
+    ("digitsr", 8, 1): "digit-modes",
+    ("digitsr", 8, 3): "stacked-modes",
+    ("mnistr", 28, 1): "mnist-modes",
+    ("mnistr", 28, 3): "stacked-mnist-modes",
+}
+"""Features, side and channels of the images -> the metric that counts their modes."""
+
+
 @dataclass(frozen=True)
 class Options:
     """How to judge; see :func:`evaluate`."""
@@ -192,13 +201,14 @@ def take(source: Source, real: Real, options: Options) -> Sample:
 
 
 def modes(x: Seen, real: Real) -> Measures:
-    """Modes and their divergence from uniform, of digits read by ``digitsr``."""
-    if real.extractor.name != "digitsr" or real.shape[0] != 8:
-        return {}
-    from visavis.metrics import digit_modes, stacked_modes
+    """Modes and their divergence from uniform, of digits read by their classifier."""
+    from visavis.metrics import METRICS
 
-    pixels = torch.from_numpy(np.array(x.read(np.arange(len(x)))))
-    scores = (stacked_modes if pixels.shape[3] == 3 else digit_modes)(pixels)
+    side, _, channels = real.shape
+    name = MODES.get((real.extractor.name, side, channels))
+    if name is None:
+        return {}
+    scores = METRICS[name](torch.from_numpy(np.array(x.read(np.arange(len(x))))))
     by_chance = f"no interval: a uniform sampler gets {scores['modes_uniform']:.1f} modes"
     kl = scores["kl_uniform"]
     return {

@@ -29,9 +29,27 @@ def digit_modes(images: Tensor) -> Scores:
     return modes.digit_modes(images, load_digit_classifier().to(images.device)).scores()
 
 
+def stacked_mnist_modes(images: Tensor) -> Scores:
+    """Modes of stacked digits, uint8 ``[N, 28, 28, 3]``, read by ``mnistr``."""
+    from visavis.metrics import modes
+    from visavis.networks.mnist_classifier import load_mnist_classifier
+
+    return modes.stacked_modes(images, load_mnist_classifier().to(images.device), side=28).scores()
+
+
+def mnist_modes(images: Tensor) -> Scores:
+    """Modes of single digits, uint8 ``[N, 28, 28, 1]``, read by ``mnistr``."""
+    from visavis.metrics import modes
+    from visavis.networks.mnist_classifier import load_mnist_classifier
+
+    return modes.digit_modes(images, load_mnist_classifier().to(images.device), side=28).scores()
+
+
 METRICS: dict[str, Callable[[Tensor], Scores]] = {
     "stacked-modes": stacked_modes,
     "digit-modes": digit_modes,
+    "stacked-mnist-modes": stacked_mnist_modes,
+    "mnist-modes": mnist_modes,
 }
 """Name -> function of uint8 images ``[N, H, W, C]``, giving named numbers."""
 

@@ -126,6 +126,18 @@ def two_proportions(count_a: Tensor, n_a: int, count_b: Tensor, n_b: int) -> Ten
     return torch.where(deviation > 0, (a - b) / deviation.clamp(min=1e-300), torch.zeros_like(a))
 
 
+def share_interval(count: int, n: int) -> tuple[float, float]:
+    """The 95 % interval of a share of which ``count`` of ``n`` were counted; of use at 0 and 1 too.
+
+    Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference", eq. 4.
+    """
+    z, p = 1.959963984540054, count / n
+    middle = p + z * z / (2 * n)
+    reach = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    scale = 1 + z * z / n
+    return (middle - reach) / scale, (middle + reach) / scale
+
+
 def _values(values: Tensor) -> Tensor:
     if values.ndim != 1 or len(values) == 0:
         raise UserError(f"values are {list(values.shape)}; allowed: [N] with at least one")

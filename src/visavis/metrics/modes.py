@@ -92,7 +92,7 @@ def uniform_expectation(samples: int, n_modes: int) -> tuple[float, float]:
 
 @torch.inference_mode()
 def digit_labels(images: Tensor, classifier: nn.Module, batch_size: int = 1024) -> Tensor:
-    """Which digit each image is: uint8 ``[N, 8, 8, 1]`` -> int64 ``[N]`` on the CPU.
+    """Which digit each image is: uint8 ``[N, H, H, 1]`` -> int64 ``[N]`` on the CPU.
 
     The same for every batch size: rounding depends on it, so near ties are decided again in double precision.
     Neither TF32 nor autocast takes part, nor training mode.
@@ -104,7 +104,7 @@ def digit_labels(images: Tensor, classifier: nn.Module, batch_size: int = 1024) 
     with torch.autocast(device.type, enabled=False), torch.backends.cudnn.flags(allow_tf32=False):
         for start in range(0, len(images), batch_size):
             batch = images[start : start + batch_size]
-            x = to_float(batch.to(device).permute(0, 3, 1, 2))  # [n, 1, 8, 8]
+            x = to_float(batch.to(device).permute(0, 3, 1, 2))  # [n, 1, H, H]
             logits = classifier(x).cpu()
             label = logits.argmax(1)
             best = logits.topk(2, dim=1).values
@@ -115,27 +115,28 @@ def digit_labels(images: Tensor, classifier: nn.Module, batch_size: int = 1024) 
     return torch.cat(labels)
 
 
-def stacked_modes(images: Tensor, classifier: nn.Module, batch_size: int = 1024) -> ModeCount:
+def stacked_modes(images: Tensor, classifier: nn.Module, batch_size: int = 1024, side: int = 8) -> ModeCount:
     """Count the modes of stacked digits: uint8 ``[N, 8, 8, 3]``, or float ``[N, 3, 8, 8]`` in [-1, 1].
 
-    Floats are quantised to uint8 once, rounding.  Each channel is a digit of its own; the first is the
-    hundreds. The modes are 1,000; a uniform sampler of 26,000 has all of them and a divergence of about
-    999/52,000 = 0.0192. Raises :class:`UserError` for another shape, no image or values that are not finite.
+    ``side``: of the digits that the classifier reads (28: ``mnistr``).  Floats are quantised to uint8 once,
+    rounding.  Each channel is a digit of its own; the first is the hundreds.  The modes are
+    1,000; a uniform sampler of 26,000 has all of them and a divergence of about 999/52,000 = 0.0192.  Raises
+    :class:`UserError` for another shape, no image or values that are not finite.
     """
-    pixels = _quantised(images, channels=3)
-    channels = pixels.permute(0, 3, 1, 2).reshape(-1, 8, 8, 1)  # [N * 3, 8, 8, 1]
+    pixels = _quantised(images, 3, side)
+    channels = pixels.permute(0, 3, 1, 2).reshape(-1, side, side, 1)  # [N * 3, H, H, 1]
     digits = digit_labels(channels, classifier, batch_size).view(-1, 3)
     labels = digits @ torch.tensor([100, 10, 1])
     modes, kl, missing = mode_statistics(labels, DIGITS**3)
     return ModeCount(modes, kl, len(labels), missing, n_modes=DIGITS**3)
 
 
-def digit_modes(images: Tensor, classifier: nn.Module, batch_size: int = 1024) -> ModeCount:
+def digit_modes(images: Tensor, classifier: nn.Module, batch_size: int = 1024, side: int = 8) -> ModeCount:
     """Count the ten modes of single digits: uint8 ``[N, 8, 8, 1]``, or float ``[N, 1, 8, 8]`` in [-1, 1].
 
     As :func:`stacked_modes` otherwise.
     """
-    labels = digit_labels(_quantised(images, channels=1), classifier, batch_size)
+    labels = digit_labels(_quantised(images, 1, side), classifier, batch_size)
     modes, kl, missing = mode_statistics(labels, DIGITS)
     return ModeCount(modes, kl, len(labels), missing, n_modes=DIGITS)
 
@@ -160,8 +161,8 @@ def gaussian_modes(points: Tensor, sigma: float = 0.05) -> GaussianModes:
     return GaussianModes(modes, float(good.double().mean()), kl)
 
 
-def _quantised(images: Tensor, channels: int) -> Tensor:
-    """Uint8 ``[N, 8, 8, channels]`` of either kind of images."""
+def _quantised(images: Tensor, channels: int, side: int) -> Tensor:
+    """Uint8 ``[N, side, side, channels]`` of either kind of images."""
     pixels = images
     if images.is_floating_point() and images.ndim == 4:
         if not images.isfinite().all():
@@ -170,11 +171,11 @@ def _quantised(images: Tensor, channels: int) -> Tensor:
     if (
         pixels.dtype != torch.uint8
         or pixels.ndim != 4
-        or tuple(pixels.shape[1:]) != (8, 8, channels)
+        or tuple(pixels.shape[1:]) != (side, side, channels)
         or not len(pixels)
     ):
         raise UserError(
-            f"images are {images.dtype} {list(images.shape)}; allowed: uint8 [N, 8, 8, {channels}], "
-            f"or float [N, {channels}, 8, 8] in [-1, 1], N at least 1"
+            f"images are {images.dtype} {list(images.shape)}; allowed: uint8 [N, {side}, {side}, "
+            f"{channels}], or float [N, {channels}, {side}, {side}] in [-1, 1], N at least 1"
         )
     return pixels

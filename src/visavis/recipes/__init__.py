@@ -6,7 +6,7 @@ from visavis.errors import unknown
 from visavis.recipes import digits, mnist, siamese, translation, vae
 from visavis.recipes.recipe import Recipe
 
-DEFAULT = "stacked-digits"
+DEFAULT = "mnist"
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "mnist": mnist.mnist,

@@ -20,10 +20,8 @@ def mnist() -> Recipe:
         about="28×28 handwritten digits, a class at will; small residual nets, difference head, R1 + R2",
         data=DataConfig(source="mnist-10k"),
         networks={
-            "G": ResidualGenerator(base=7, widths=(64, 32, 16), z_dim=64),
-            "D": CriticConfig(
-                branch=ResidualBranch(base=7, widths=(64, 32, 16), features=64), head="difference"
-            ),
+            "G": ResidualGenerator(width=16, widest=64, z_dim=64),
+            "D": CriticConfig(branch=ResidualBranch(width=16, widest=64, features=64), head="difference"),
         },
         objective=Pairwise(loss="relativistic", r1=0.5, r2=0.5, penalty_every=4),
         adam={"G": adam, "D": adam},

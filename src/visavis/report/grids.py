@@ -24,12 +24,17 @@ def enlargement(height: int, width: int, rows: int, columns: int) -> int:
 
 
 def grid(
-    images: NDArray[np.uint8], columns: int | None = None, scale: int | None = None, padding: int = 2
+    images: NDArray[np.uint8],
+    columns: int | None = None,
+    scale: int | None = None,
+    padding: int = 2,
+    apart: int | None = None,
 ) -> Image.Image:
     """Lay out uint8 ``images: [N, H, W, C]`` (C is 1 or 3) row by row; about square without ``columns``.
 
     Each pixel becomes ``scale`` × ``scale`` (chosen by :func:`enlargement` if None); ``padding`` is in pixels
-    of the result.  Images are never made smaller.  Raises ValueError for another shape or type, or no image.
+    of the result.  The columns from ``apart`` on stand behind a gap of half an image.  Images are never made
+    smaller.  Raises ValueError for another shape or type, or no image.
     """
     if images.ndim != 4 or images.dtype != np.uint8 or images.shape[3] not in (1, 3) or not images.size:
         raise ValueError(f"a grid takes uint8 [N, H, W, 1 or 3], not {images.dtype} {list(images.shape)}")
@@ -38,9 +43,12 @@ def grid(
     rows = math.ceil(n / columns)
     scale = scale or enlargement(height, width, rows, columns)
     h, w = height * scale + padding, width * scale + padding
-    sheet = np.full((rows * h + padding, columns * w + padding, channels), BACKGROUND, np.uint8)
+    gap = 0 if apart is None else w // 2
+    sheet = np.full((rows * h + padding, columns * w + gap + padding, channels), BACKGROUND, np.uint8)
     for i, image in enumerate(images):
-        top, left = padding + i // columns * h, padding + i % columns * w
+        row, column = divmod(i, columns)
+        beyond = gap if apart is not None and column >= apart else 0
+        top, left = padding + row * h, padding + column * w + beyond
         large = image.repeat(scale, axis=0).repeat(scale, axis=1)
         sheet[top : top + h - padding, left : left + w - padding] = large
     return Image.fromarray(sheet[..., 0] if channels == 1 else sheet)
@@ -52,8 +60,9 @@ def save_grid(
     columns: int | None = None,
     scale: int | None = None,
     padding: int = 2,
+    apart: int | None = None,
 ) -> None:
     """Write :func:`grid` to ``path``, whose suffix chooses the format, wholly or not at all."""
-    picture = grid(images, columns, scale, padding)
+    picture = grid(images, columns, scale, padding, apart)
     with atomic(path) as temporary:
         picture.save(temporary)

@@ -4,42 +4,80 @@ A sheet always shows the same latents or the same held-out images, so that two o
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from visavis.data import ImageSet, PairSet
+from visavis.data import AnySet, ImageSet, PairSet
 from visavis.errors import UserError
 from visavis.models.model import Model
+from visavis.report.grids import BACKGROUND, save_grid
 
-Sheet = tuple[NDArray[np.uint8], int | None]
-"""Images ``[N, H, W, C]`` and in how many columns they stand (None: about square)."""
 
-Shown = Callable[[], ImageSet | PairSet]
+class Sheet(NamedTuple):
+    """Images ``[N, H, W, C]``, in how many columns they stand (None: about square), and of these how many
+    stand apart, at the right.
+    """
+
+    pixels: NDArray[np.uint8]
+    columns: int | None = None
+    apart: int = 0
+
+    def save(self, path: Path) -> None:
+        """Write it as one picture."""
+        first_apart = None if self.columns is None or not self.apart else self.columns - self.apart
+        save_grid(path, self.pixels, self.columns, apart=first_apart)
+
+
+Shown = Callable[[], AnySet]
 """Held-out images, read by the sheets that show them only."""
 
 GRID = 64
 """Images in a grid of samples."""
+MOST_CLASSES = 10
+"""Of more classes a sheet has no row for each."""
+REAL = 3
+"""Real images beside each row of a class."""
 ROWS = 8
 """Rows of a sheet that shows images beside what becomes of them."""
 
 
-def real_sheet(data: ImageSet | PairSet) -> Sheet:
+def real_sheet(data: AnySet) -> Sheet:
     """Real images, or real pairs side by side."""
     if isinstance(data, ImageSet):
-        return np.asarray(data.images[np.random.default_rng(0).permutation(len(data))[:GRID]]), None
+        return Sheet(np.asarray(data.images[np.random.default_rng(0).permutation(len(data))[:GRID]]))
     rows = min(len(data.a), len(data.b), 3 * ROWS)
     sides = [side[chosen(len(side), rows)] for side in (np.asarray(data.a), np.asarray(data.b))]
-    return _beside(sides)[0], 6
+    return Sheet(_beside(sides).pixels, 6)
 
 
-def samples(model: Model, shown: Shown) -> Sheet:
-    """Images of fixed latents."""
-    return model.pixels(GRID), None
+def samples(model: Model, data: AnySet, shown: Shown) -> Sheet:
+    """Images of fixed latents; of a few classes, a row of each with real ones beside it."""
+    assert isinstance(data, ImageSet)
+    classes = len(model.classes)
+    if not model.description.conditional or not 1 < classes <= MOST_CLASSES:
+        return Sheet(model.pixels(GRID))
+    each = min(max(GRID // classes, ROWS), 2 * ROWS)
+    made = model.pixels(each * classes).reshape(each, classes, *data.images.shape[1:])  # labels come in turn
+    rows = [np.concatenate([made[:, k], _of_class(data, k)]) for k in range(classes)]
+    return Sheet(np.concatenate(rows), each + REAL, REAL)
 
 
-def reconstructions(model: Model, shown: Shown) -> Sheet:
+def _of_class(data: ImageSet, label: int) -> NDArray[np.uint8]:
+    """:data:`REAL` images of a class; blank ones where it has fewer."""
+    assert data.labels is not None
+    members = np.flatnonzero(data.labels == label)
+    found = np.full((REAL, *data.images.shape[1:]), BACKGROUND, np.uint8)
+    if len(members):
+        shown = members[chosen(len(members), REAL)]
+        found[: len(shown)] = data.images[shown]
+    return found
+
+
+def reconstructions(model: Model, data: AnySet, shown: Shown) -> Sheet:
     """Rows of: two images, each beside its reconstruction, then four samples of the prior."""
     from visavis.models.autoencoder import reconstruct
 
@@ -52,10 +90,10 @@ def reconstructions(model: Model, shown: Shown) -> Sheet:
     for row in range(ROWS):
         pair = [side[2 * row + i] for i in (0, 1) for side in (original, again) if 2 * row + i < len(side)]
         rows += pair + list(prior[4 * row : 4 * row + 8 - len(pair)])
-    return np.stack(rows), 8
+    return Sheet(np.stack(rows), 8)
 
 
-def translations(model: Model, shown: Shown) -> Sheet:
+def translations(model: Model, data: AnySet, shown: Shown) -> Sheet:
     """Rows of input | translated | target; of a game in both directions, and back again."""
     from visavis.models.translate import translate_pixels
 
@@ -76,7 +114,8 @@ def _beside(columns: Sequence[NDArray[np.uint8]]) -> Sheet:
     """Columns of images, small ones enlarged to the size of the largest."""
     side = max(column.shape[1] for column in columns)
     n = min(len(column) for column in columns)
-    return np.stack([enlarged(column[i], side) for i in range(n) for column in columns]), len(columns)
+    cells = [enlarged(column[i], side) for i in range(n) for column in columns]
+    return Sheet(np.stack(cells), len(columns))
 
 
 def chosen(total: int, wanted: int) -> NDArray[np.int64]:
@@ -90,15 +129,15 @@ def enlarged(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     return image.repeat(times, axis=0).repeat(times, axis=1)
 
 
-SHEETS: dict[str, Callable[[Model, Shown], Sheet]] = {
+SHEETS: dict[str, Callable[[Model, AnySet, Shown], Sheet]] = {
     "generate": samples,
     "reconstruct": reconstructions,
     "translate": translations,
 }
 
 
-def sheet(task: str, model: Model, shown: Shown) -> Sheet:
-    """The sheet of a run whose task is so named."""
+def sheet(task: str, model: Model, data: AnySet, shown: Shown) -> Sheet:
+    """The sheet of a run whose task is so named, trained on ``data``."""
     if task not in SHEETS:
         raise UserError(f"no sheet for the task '{task}' (allowed: {', '.join(SHEETS)})")
-    return SHEETS[task](model, shown)
+    return SHEETS[task](model, data, shown)

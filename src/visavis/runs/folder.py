@@ -19,7 +19,6 @@ from visavis.data import AnySet
 from visavis.errors import UserError
 from visavis.models import snapshot
 from visavis.recipes.recipe import Recipe, validated
-from visavis.report.grids import save_grid
 from visavis.report.logs import RunLog
 from visavis.report.sheets import real_sheet
 
@@ -143,7 +142,7 @@ def begin(folder: Path, recipe: Recipe, data: AnySet, init: Path | None) -> None
         "torch": torch.__version__,
     }
     files.write_json(folder / "recipe.json", described)
-    save_grid(folder / "real.png", *real_sheet(data))
+    real_sheet(data).save(folder / "real.png")
 
 
 def cut_back(folder: Path, log: RunLog, images: int) -> None:

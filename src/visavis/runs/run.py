@@ -15,7 +15,15 @@ from visavis.report.progress import TrainingProgress
 from visavis.runs.energy import Meter
 from visavis.runs.judging import Watcher
 from visavis.runs.pace import Pace
-from visavis.runs.saving import measure, measured, sample_grid, save_all, save_checkpoint, save_snapshot
+from visavis.runs.saving import (
+    last_look,
+    measure,
+    measured,
+    sample_grid,
+    save_all,
+    save_checkpoint,
+    save_snapshot,
+)
 from visavis.runs.session import Options, Session, open_session
 from visavis.training import parallel
 from visavis.training.devices import pick_device
@@ -51,9 +59,10 @@ def run(recipe: Recipe, options: Options) -> dict[str, Any]:
             parallel.stop()
         if interrupted:
             raise KeyboardInterrupt
-        if session.writes:
-            measure(session)
-        return _result(session)
+        if not session.writes:
+            return _result(session)
+        measure(session)
+        return _result(session) | {"guard": last_look(session)}
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """What a run saves as it goes: checkpoints, snapshots with their sample grids and curves, metrics."""
 
+import logging
 import time
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from visavis.models.load import model_of
 from visavis.models.model import Model
 from visavis.models.snapshot import Description
 from visavis.report.curves import plot_curves
-from visavis.report.grids import save_grid
 from visavis.report.sheets import sheet
 from visavis.runs.session import Session
 from visavis.training.loop import Diverged, State
+
+LOG = logging.getLogger("visavis")
 
 
 def save_checkpoint(session: Session) -> None:
@@ -43,7 +45,35 @@ def save_snapshot(session: Session) -> None:
         for old in snapshot.snapshots(out)[:-keep]:
             old.unlink()
     sample_grid(session)
+    if session.recipe.task == "generate":
+        guard(session)
     plot_curves(session.log.rows(), out / "curves.png", title=session.recipe.name)
+
+
+def guard(session: Session) -> None:
+    """Look at a few samples, log what they are like, and say aloud what has become wrong since last time."""
+    from visavis.runs.guard import as_row, look, said_before, warnings
+
+    stats, images = session.log.rows(), session.state.images
+    found = look(averaged(session), session.data, stats)
+    told = warnings(found)
+    for kind in told.keys() - said_before(stats):
+        LOG.warning("at %d images: %s", images, told[kind])
+    session.log.event("guard", images, **as_row(found, told))
+
+
+def last_look(session: Session) -> dict[str, Any] | None:
+    """What the guard says of the run's end; of a conditional run of enough samples to tell a share."""
+    from visavis.runs.guard import CLOSING, as_row, look, warnings
+
+    if session.recipe.task != "generate":
+        return None
+    stats = session.log.rows()
+    if session.recipe.conditional:
+        found = look(averaged(session), session.data, stats, CLOSING)
+        return as_row(found, warnings(found))
+    rows = [row for row in stats if row.get("event") == "guard"]
+    return {key: value for key, value in rows[-1].items() if key not in ("event", "images")} if rows else None
 
 
 def save_best(session: Session) -> None:
@@ -80,8 +110,8 @@ def averaged(session: Session) -> Model:
 
 def sample_grid(session: Session) -> None:
     """The sheet of the run's task as of now."""
-    pixels, columns = sheet(session.recipe.task, averaged(session), lambda: session.shown)
-    save_grid(session.options.out / "samples" / f"{session.state.images:012d}.png", pixels, columns)
+    found = sheet(session.recipe.task, averaged(session), session.data, lambda: session.shown)
+    found.save(session.options.out / "samples" / f"{session.state.images:012d}.png")
 
 
 def save_all(session: Session) -> None:

@@ -5,7 +5,7 @@ conclusions; nothing is kept beside them.
 """
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from visavis.errors import UserError
@@ -72,13 +72,9 @@ def declines(rows: Sequence[Row], stats: Sequence[Row]) -> dict[str, str]:
             f"{known[-1]:.0%} of the images repeat others, {min(known[:-2]):.0%} did before: "
             "the generator collapses onto few pictures"
         )
-    accuracy = _recent(stats, "accuracy/unlike")
-    loss = _recent(stats, "loss/D")
-    if accuracy is not None and loss is not None and accuracy > 0.995 and loss < 0.02:
-        found["critic"] = (
-            f"D tells {accuracy:.1%} of the generated images with a loss of {loss:.2g}: it has won, and G "
-            "learns nothing more from it; raise --objective.r1 and r2, or lower --adam.D.lr"
-        )
+    won = victory(*certainty(stats))
+    if won is not None:
+        found["critic"] = won
     return found
 
 
@@ -88,6 +84,25 @@ def _top(rows: Sequence[Row], name: str) -> Row | None:
     )
 
 
-def _recent(stats: Sequence[Row], name: str) -> float | None:
-    values = [float(row[name]) for row in stats if row.get(name) is not None]
-    return statistics.median(values[-RECENT:]) if len(values) >= RECENT else None
+def certainty(stats: Sequence[Mapping[str, Any]]) -> tuple[float | None, float | None]:
+    """How often D has been right lately (the least of its shares), and its loss: medians of the last rows."""
+    values: dict[str, list[float]] = {}
+    for row in stats:
+        for name, value in row.items():
+            if name.startswith("accuracy/") or name == "loss/D":
+                values.setdefault(name, []).append(float(value))
+    if not all(len(each) >= RECENT for each in values.values()):
+        return None, None
+    recent = {name: statistics.median(each[-RECENT:]) for name, each in values.items()}
+    loss = recent.pop("loss/D", None)
+    return (None, None) if loss is None or not recent else (min(recent.values()), loss)
+
+
+def victory(accuracy: float | None, loss: float | None) -> str | None:
+    """That D has won, in words, where it has."""
+    if accuracy is None or loss is None or accuracy <= 0.995 or abs(loss) >= 0.02:
+        return None
+    return (
+        f"D tells {accuracy:.1%} of the generated images with a loss of {loss:.2g}: it has won, and G "
+        "learns nothing more from it; raise --objective.r1 and r2, or lower --adam.D.lr"
+    )

@@ -13,6 +13,7 @@ from torch.testing import assert_close
 from visavis.core import Shape
 from visavis.data.decode import decode
 from visavis.data.digits import digits
+from visavis.data.mnist import mnist
 from visavis.data.pixels import to_float
 from visavis.errors import UserError
 from visavis.metrics.features import Extractor, default_features, load_extractor
@@ -22,6 +23,7 @@ from visavis.metrics.kernel import kernel_distance
 from visavis.metrics.manifold import manifold
 from visavis.networks.cifar_classifier import CIFAR10R, CIFAR10R_SHA256, CLASSES, load_cifar_classifier
 from visavis.networks.classifier import DIGITSR, DIGITSR_SHA256, load_digit_classifier
+from visavis.networks.mnist_classifier import MNISTR_SHA256, load_mnist_classifier
 
 CIFAR = Path(__file__).parents[4] / "shared" / "data" / "cifar10"
 
@@ -39,6 +41,7 @@ def cifar10r() -> Extractor:
 
 def test_the_default_goes_by_the_images() -> None:
     assert default_features(Shape(1, 8)) == default_features(Shape(3, 8)) == "digitsr"
+    assert default_features(Shape(1, 28)) == default_features(Shape(3, 28)) == "mnistr"
     assert default_features(Shape(3, 32)) == default_features(Shape(1, 64)) == "cifar10r"
 
 
@@ -58,6 +61,24 @@ def test_digitsr_reads_digits_and_stacks_of_them() -> None:
     assert stacked.logits is None
     each = [extractor(stacks[..., c : c + 1]).vectors for c in range(3)]
     assert_close(stacked.vectors, torch.cat(each, 1))
+
+
+def test_mnistr_reads_digits_and_stacks_of_them() -> None:
+    extractor = replace(load_extractor("mnistr"), batch_size=32)
+    assert (extractor.sha256, extractor.dims, extractor.resize) == (MNISTR_SHA256, 64, "none")
+    images, labels = (torch.as_tensor(part[:96]) for part in mnist("test"))
+    found = extractor(images)
+    assert_close(
+        found.vectors,
+        load_mnist_classifier().features(to_float(images.permute(0, 3, 1, 2))),
+        rtol=1e-4,
+        atol=1e-5,
+    )
+    assert found.logits is not None and (found.logits.argmax(1) == labels).double().mean() > 0.97
+    stacked = extractor(torch.cat([images[:5], images[5:10], images[10:15]], 3))
+    assert stacked.logits is None
+    each = [found.vectors[5 * c : 5 * c + 5] for c in range(3)]
+    assert_close(stacked.vectors, torch.cat(each, 1), rtol=1e-4, atol=1e-5)
 
 
 def test_cifar10r_is_the_shipped_network_on_pixels_as_they_are(cifar10r: Extractor) -> None:

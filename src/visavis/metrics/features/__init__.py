@@ -13,15 +13,20 @@ __all__ = ["EXTRACTORS", "Extractor", "Features", "default_features", "load_extr
 
 EXTRACTORS: dict[str, Callable[[Path | None, str | None, str], Extractor]] = {
     "digitsr": shipped.digitsr,
+    "mnistr": shipped.mnistr,
     "cifar10r": shipped.cifar10r,
     "inception": inception.inception,
 }
 """Name -> function of weights, resize rule and device."""
 
 
+DIGITS = {8: "digitsr", 28: "mnistr"}
+"""Side of the images in pixels -> the extractor that reads digits of that size."""
+
+
 def default_features(shape: Shape) -> str:
-    """The extractor for images of ``shape``: ``digitsr`` at 8x8, else ``cifar10r``."""
-    return "digitsr" if shape.resolution == 8 else "cifar10r"
+    """The extractor for images of ``shape``: ``digitsr`` at 8x8, ``mnistr`` at 28x28, else ``cifar10r``."""
+    return DIGITS.get(shape.resolution, "cifar10r")
 
 
 def load_extractor(
@@ -29,11 +34,12 @@ def load_extractor(
 ) -> Extractor:
     """The extractor ``name`` on ``device``.
 
-    ``digitsr`` (8x8; three channels are read one by one), ``cifar10r`` (resized to 32x32), ``inception`` (to
-    299x299; the only one whose Fréchet distance is called ``fid``), or ``module:path`` for one's own, see
-    :mod:`visavis.metrics.features.own`.  ``weights`` is a file to read instead of the shipped or downloaded
-    one; its hash must be the right one.  ``resize`` is a rule of ``resize.py``.
-    Raises :class:`UserError` for another name or rule, missing or other weights, and no network.
+    ``digitsr`` (8x8) and ``mnistr`` (28x28; three channels are read one by one), ``cifar10r`` (resized to
+    32x32), ``inception`` (to 299x299; the only one whose Fréchet distance is called ``fid``), or
+    ``module:path`` for one's own, see :mod:`visavis.metrics.features.own`.  ``weights`` is a
+    file to read instead of the shipped or downloaded one; its hash must be the right one.  ``resize`` is
+    a rule of ``resize.py``.  Raises :class:`UserError` for another name or rule, missing or
+    other weights, and no network.
     """
     if resize is not None and resize not in (*RESIZE, "none"):
         raise unknown("resize rule", resize, (*RESIZE, "none"))

@@ -1,4 +1,4 @@
-"""The two extractors that the project trained itself and ships: ``digitsr`` and ``cifar10r``."""
+"""The extractors that the project trained itself and ships: ``digitsr``, ``mnistr`` and ``cifar10r``."""
 
 from pathlib import Path
 
@@ -10,25 +10,47 @@ from visavis.data.pixels import to_float
 from visavis.errors import UserError
 from visavis.metrics.features.extractor import Extractor, in_colour, resized, takes_pictures
 from visavis.networks.cifar_classifier import CIFAR10R, CIFAR10R_SHA256, CLASSES, load_cifar_classifier
-from visavis.networks.classifier import DIGITSR, DIGITSR_SHA256, load_digit_classifier
+from visavis.networks.classifier import DIGITSR, DIGITSR_SHA256, DigitClassifier, load_digit_classifier
+from visavis.networks.mnist_classifier import MNISTR, MNISTR_SHA256, MnistClassifier, load_mnist_classifier
 
 
 def digitsr(weights: Path | None, resize: str | None, device: str) -> Extractor:
     """Features of 8x8 digits, 64 a channel; three channels are read one by one."""
-    if resize not in (None, "none"):
-        raise UserError(f"resize rule '{resize}' for features 'digitsr' (allowed: none); leave it out")
     network = load_digit_classifier(weights or DIGITSR).to(device)
+    return _digits("digitsr", DIGITSR_SHA256, network, network.config.features, 8, resize, device)
+
+
+def mnistr(weights: Path | None, resize: str | None, device: str) -> Extractor:
+    """Features of 28x28 digits, 64 a channel; three channels are read one by one."""
+    network = load_mnist_classifier(weights or MNISTR).to(device)
+    return _digits("mnistr", MNISTR_SHA256, network, network.config.widths[-1], 28, resize, device)
+
+
+def _digits(
+    name: str,
+    sha256: str,
+    network: DigitClassifier | MnistClassifier,
+    dims: int,
+    side: int,
+    resize: str | None,
+    device: str,
+) -> Extractor:
+    """The extractor of a classifier of grey digits."""
+    if resize not in (None, "none"):
+        raise UserError(f"resize rule '{resize}' for features '{name}' (allowed: none); leave it out")
 
     def read(x: Tensor) -> tuple[Tensor, Tensor | None]:
         n, channels, height, width = x.shape
-        vectors = network.features(to_float(x.reshape(n * channels, 1, height, width)))  # (n C, 64)
+        grey = to_float(x.reshape(n * channels, 1, height, width))
+        vectors = network.features(grey)  # (n C, dims)
         return vectors.view(n, -1), network.head(vectors) if channels == 1 else None
 
     def takes(shape: Shape) -> str | None:
-        return None if shape.resolution == 8 and shape.channels in (1, 3) else "8x8x1, 8x8x3"
+        fits = shape.resolution == side and shape.channels in (1, 3)
+        return None if fits else f"{side}x{side}x1, {side}x{side}x3"
 
-    dims, classes = network.config.features, tuple(str(digit) for digit in range(10))
-    return Extractor("digitsr", DIGITSR_SHA256, dims, classes, "none", 512, read, takes, device)
+    classes = tuple(str(digit) for digit in range(10))
+    return Extractor(name, sha256, dims, classes, "none", 512, read, takes, device)
 
 
 def cifar10r(weights: Path | None, resize: str | None, device: str) -> Extractor:
