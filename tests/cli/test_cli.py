@@ -256,7 +256,7 @@ def test_recipes(cli: Cli) -> None:
 def test_train_prints_json_on_stdout_and_nothing_else(tmp_path: Path, cli: Cli) -> None:
     done = cli(*TRAIN, "--images", 16, "--out", tmp_path / "run", "--json")
     assert done.status == 0
-    shape = ["run", "images", "seconds", "images_per_second", "threads", "snapshot", "metrics"]
+    shape = ["run", "images", "seconds", "images_per_second", "threads", "snapshot", "metrics", "guard"]
     assert list(done.json) == shape and done.json["images"] == 16
     assert done.json["run"] == str(tmp_path / "run") and Path(done.json["snapshot"]).is_file()
     assert done.json["metrics"]["digit-modes/modes"] >= 1
