@@ -261,7 +261,7 @@ def test_train_prints_json_on_stdout_and_nothing_else(tmp_path: Path, cli: Cli) 
     assert done.json["run"] == str(tmp_path / "run") and Path(done.json["snapshot"]).is_file()
     assert done.json["metrics"]["digit-modes/modes"] >= 1
     people = cli(*TRAIN, "--images", 32, "--out", tmp_path / "run")
-    assert all(name in people.out for name in shape)
+    assert all(name in people.out for name in shape[:-1])
     assert "32/32 images" in people.err  # progress
 
 
