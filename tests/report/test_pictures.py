@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from visavis.report.grids import grid
+from visavis.report.grids import grid, save_grid
 from visavis.report.pictures import closest, fitted, read, small, spread, taken_apart, through_time
 
 
@@ -19,6 +19,15 @@ def test_a_sheet_is_taken_apart_into_the_images_that_it_was_made_of(side: int, c
     assert found is not None
     assert found.columns == 8
     assert np.array_equal(found.images, given)
+
+
+def test_what_stands_apart_on_a_sheet_is_none_of_its_images(tmp_path: Path) -> None:
+    given = images(22, 28, 1)
+    save_grid(tmp_path / "sheet.png", given, columns=11, apart=8)
+    picture = read(tmp_path / "sheet.png")
+    found = None if picture is None else taken_apart(picture, 28)
+    assert found is not None and found.columns == 8
+    assert np.array_equal(found.images, given[[*range(8), *range(11, 19)]])
 
 
 def test_another_picture_is_no_sheet_and_is_made_smaller() -> None:

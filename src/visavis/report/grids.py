@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from ..files import atomic
 
@@ -14,6 +15,8 @@ CELL = 96
 LARGEST = 2048
 """How wide or high enlarging may make a grid, in pixels."""
 BACKGROUND = 255
+SAMPLES_WIDTH = "samples-width"
+"""What a PNG tells of a sheet whose last columns stand apart: the pixels across up to these."""
 
 
 def enlargement(height: int, width: int, rows: int, columns: int) -> int:
@@ -51,7 +54,10 @@ def grid(
         top, left = padding + row * h, padding + column * w + beyond
         large = image.repeat(scale, axis=0).repeat(scale, axis=1)
         sheet[top : top + h - padding, left : left + w - padding] = large
-    return Image.fromarray(sheet[..., 0] if channels == 1 else sheet)
+    picture = Image.fromarray(sheet[..., 0] if channels == 1 else sheet)
+    if apart is not None:
+        picture.info[SAMPLES_WIDTH] = str(apart * w + padding)
+    return picture
 
 
 def save_grid(
@@ -64,5 +70,8 @@ def save_grid(
 ) -> None:
     """Write :func:`grid` to ``path``, whose suffix chooses the format, wholly or not at all."""
     picture = grid(images, columns, scale, padding, apart)
+    told = PngInfo()
+    for name, text in picture.info.items():
+        told.add_text(str(name), text)
     with atomic(path) as temporary:
-        picture.save(temporary)
+        picture.save(temporary, pnginfo=told)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from visavis.report.grids import BACKGROUND, enlargement, grid
+from visavis.report.grids import BACKGROUND, SAMPLES_WIDTH, enlargement, grid
 
 Pixels = NDArray[np.uint8]
 PADDING = 2
@@ -42,8 +42,9 @@ def read(path: Path) -> Image.Image | None:
 def taken_apart(picture: Image.Image, side: int) -> Sheet | None:
     """The images of ``side`` pixels that :func:`~visavis.report.grids.grid` laid out; None for another sheet.
 
-    What was enlarged is made small again exactly.
+    What was enlarged is made small again exactly; columns that stand apart are left out.
     """
+    picture = picture.crop((0, 0, int(picture.info.get(SAMPLES_WIDTH, picture.width)), picture.height))
     width, height = picture.width - PADDING, picture.height - PADDING
     fitting = [
         (columns, rows, scale)
