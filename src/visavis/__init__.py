@@ -13,7 +13,6 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from visavis.api import evaluate as evaluate
     from visavis.api import train as train
-    from visavis.api import verify as verify
     from visavis.errors import UserError as UserError
     from visavis.models.load import load as load
     from visavis.models.model import Model as Model
@@ -23,11 +22,10 @@ _WHERE = {
     "Model": "models.model",
     "train": "api",
     "evaluate": "api",
-    "verify": "api",
     "UserError": "errors",
 }
 
-__all__ = ["Model", "UserError", "__version__", "evaluate", "load", "train", "verify"]
+__all__ = ["Model", "UserError", "__version__", "evaluate", "load", "train"]
 
 
 def __getattr__(name: str) -> Any:

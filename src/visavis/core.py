@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal, NamedTuple, Protocol
+from unicodedata import normalize
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PositiveInt, model_validator
 from torch import Tensor, nn
@@ -91,13 +92,11 @@ def _one_or_many(value: object) -> object:
 
 
 def _names(value: object) -> object:
-    """Let ``--classes 3``, which reads as a number, name a class too."""
+    """Let ``--classes 3``, which reads as a number, name a class too; composed and decomposed are one."""
     listed = _one_or_many(value)
-    return (
-        [str(part) if isinstance(part, int) else part for part in listed]
-        if isinstance(listed, list)
-        else listed
-    )
+    if not isinstance(listed, list | tuple):
+        return listed
+    return [normalize("NFC", str(part)) if isinstance(part, int | str) else part for part in listed]
 
 
 def _one_part(value: str) -> str:

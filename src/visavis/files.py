@@ -47,6 +47,18 @@ def _errno(error: Exception) -> int | None:
     return int(found[1] or found[2]) if found else None
 
 
+def expanded(path: str | Path) -> Path:
+    """The path with a leading ``~`` as the user's home; as it is where there is no home."""
+    with suppress(RuntimeError):
+        return Path(path).expanduser()
+    return Path(path)
+
+
+def reason(error: OSError) -> tuple[str, str]:
+    """Why the system refused a path, and how that is mended, in words."""
+    return _REASONS.get(error.errno or 0, (error.strerror or str(error), _PLACE))
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Turn a failure of the system to write ``path`` into a :class:`UserError` of one line."""
@@ -60,6 +72,16 @@ def writing(path: Path) -> Iterator[None]:
             raise
         reason, mend = _REASONS.get(number or 0, (str(error), _PLACE))
         raise UserError(f"cannot write '{path}': {reason}; {mend}") from error
+
+
+def need_writable(path: Path) -> None:
+    """Raise :class:`UserError` unless the folder ``path`` can be made, or written to; nothing is written."""
+    with writing(path):
+        standing = next(each for each in (path, *path.absolute().parents) if each.exists())
+        if not standing.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(standing))
+        if not os.access(standing, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(standing))
 
 
 def make_folder(path: Path) -> Path:
@@ -151,9 +173,9 @@ def _plain(value: object) -> object:
     raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
-def to_json(value: object, indent: int | None = None) -> str:
+def to_json(value: object, indent: int | None = None, ascii_only: bool = False) -> str:
     """``value`` as strict JSON; NaN and infinities, which JSON does not know, become null."""
-    return json.dumps(_plain(value), ensure_ascii=False, indent=indent, allow_nan=False)
+    return json.dumps(_plain(value), ensure_ascii=ascii_only, indent=indent, allow_nan=False)
 
 
 def write_json(path: Path | str, value: object) -> None:

@@ -173,3 +173,13 @@ def test_another_kind_of_network_and_branch() -> None:
     assert changed.networks["G"] == SiameseGenerator(z_dim=64, widths=(128, 64, 32, 16))
     changed = override(base, {"networks.D.branch.kind": "siamese", "networks.D.branch.order": "act"})
     assert changed.networks["D"].branch.kind == "siamese"
+
+
+def test_texts_are_no_numbers() -> None:
+    """Class folders may be called null or 1e5."""
+    changed = override(get("digits"), {"data.classes": "null,1e5", "data.source": "1e5", "name": "7"})
+    assert changed.data.classes == ("null", "1e5") and changed.data.source == "1e5" and changed.name == "7"
+    assert override(get("digits"), {"metrics": '["digit-modes"]'}).metrics == ("digit-modes",)
+    assert override(get("digits"), {"metrics": "[]"}).metrics == ()
+    composed, decomposed = "caf\N{LATIN SMALL LETTER E WITH ACUTE}", "cafe\N{COMBINING ACUTE ACCENT}"
+    assert override(get("digits"), {"data.classes": decomposed}).data.classes == (composed,)

@@ -88,6 +88,26 @@ def test_snapshots_and_grids_of_after_the_checkpoint_are_cut_back(digits_run: Pa
     assert not (digits_run / "samples" / "000000000128.png").exists()
 
 
+def test_fresh_leaves_what_is_not_the_runs(digits_run: Path, cli: Cli) -> None:
+    mine = [digits_run / "snapshots/my-best.safetensors", digits_run / "samples/7.png", digits_run / "note"]
+    for path in mine:
+        path.write_bytes(b"mine")
+    command = ["train", "digits", *TINY, "--images", 32, "--metrics", "", "--out", digits_run, "--fresh"]
+    assert cli(*command).status == 0
+    assert all(path.read_bytes() == b"mine" for path in mine)
+    assert [path.stem for path in snapshot.snapshots(digits_run)] == ["000000000032"]
+
+
+def test_a_run_that_stands_there_names_its_recipe(digits_run: Path, cli: Cli) -> None:
+    """What an error advises, ``visavis train --out RUN``, works for a run of any recipe and fields."""
+    for file in (digits_run / "snapshots").iterdir():
+        file.unlink()
+    advice = cli("sample", digits_run).err
+    assert f"visavis train --out {digits_run}" in advice
+    done = cli(*advice.split("visavis ")[-1].split(), "--images", 72, "--metrics", "", "--device", "cpu")
+    assert done.status == 0 and snapshot.find_snapshot(digits_run).stem == "000000000072"
+
+
 def test_training_from_python(tmp_path: Path) -> None:
     fields = {"networks__G__widths": (8, 8), "networks__D__branch__widths": [8, 8], "metrics": ()}
     result = api.train("digits", tmp_path / "run", images=16, device="cpu", batch_size=8, lr=1e-4, **fields)
@@ -147,6 +167,33 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, cli: Cli, monkeypatch: pytest.
     assert done.json["gigaflop_per_image"] > 0
     assert done.json["estimated_seconds"] >= 0 and done.json["parameters"].keys() == {"G", "D"}
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_refuses_what_training_refuses(digits_run: Path, tmp_path: Path, cli: Cli) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "notes.txt").write_text("mine")
+    (tmp_path / "file").write_text("")
+    for bad in (
+        ["--out", tmp_path / "full"],
+        ["--out", tmp_path / "file" / "run"],
+        ["--out", digits_run, "--lr", "1e-2"],
+        ["--out", tmp_path / "new", "--init", tmp_path / "none"],
+        ["--out", tmp_path / "new", "--watch.every", "8", "--watch.samples", "5"],
+        ["--out", tmp_path / "new", "--watch.every", "4"],
+    ):
+        refused, dry = (cli("train", "digits", *TINY, *bad, *more) for more in ([], ["--dry-run"]))
+        assert refused.status == dry.status == 2 and refused.err == dry.err, bad
+    assert not (tmp_path / "new").exists()
+
+
+def test_evaluations_and_snapshots_come_as_often_as_asked(tmp_path: Path, cli: Cli) -> None:
+    """Below the recipe's tick too."""
+    often = ["--tick", 64, "--watch.every", 16, "--watch.samples", 6, "--snapshot-every", 32]
+    command = ["train", "digits", *TINY, *often, "--keep-snapshots", 9, "--metrics", "", "--images", 64]
+    assert cli(*command, "--out", tmp_path / "run").status == 0
+    found = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    assert [row["images"] for row in found] == [16, 32, 48, 64]
+    assert [int(path.stem) for path in snapshot.snapshots(tmp_path / "run")] == [32, 64]
 
 
 def test_the_snapshot_that_is_due(tmp_path: Path, cli: Cli) -> None:

@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from visavis.cli.output import show
+from visavis.cli.output import print_json, show
 from visavis.errors import UserError, unknown
-from visavis.files import to_json
 
 FIELDS = "any field of the recipe can be set, as in --networks.D.head concat or --objective.r1 0.5"
 
@@ -41,7 +40,7 @@ def recipes(given: Namespace) -> None:
 
     rows = describe_all()
     if given.json:
-        print(to_json(rows, indent=2))
+        print_json(rows, indent=2)
         return
     for row in rows:
         sizes = ", ".join(f"{name} {count:,}" for name, count in row["parameters"].items())
@@ -55,6 +54,7 @@ def train(given: Namespace) -> None:
     """Train a recipe, or go on where it stopped."""
     from visavis.api import prepare
     from visavis.report.ending import ending
+    from visavis.runs.folder import standing_recipe
     from visavis.runs.run import run
     from visavis.runs.session import Options
 
@@ -68,7 +68,8 @@ def train(given: Namespace) -> None:
         "data.skip_broken": "true" if given.skip_broken else None,
     }
     changes = {path: value for path, value in shortcuts.items() if value is not None} | fields
-    recipe = prepare(given.recipe, changes, lr=given.lr)
+    standing = None if given.out is None or given.recipe else standing_recipe(given.out)
+    recipe = prepare(standing or given.recipe, changes, lr=given.lr)
     options = Options(
         out=given.out or Path("runs") / recipe.name,
         images=given.images,
@@ -130,8 +131,7 @@ def _judge_unjudged(given: Namespace, folders: Sequence[Path]) -> None:
     """Judge runs into their own folders, as ``visavis evaluate RUN --out … --gallery …`` would."""
     from visavis.api import evaluate as judge
     from visavis.judge.by_task import task_of
-    from visavis.models.results import EVALUATION
-    from visavis.report.runfiles import GALLERY
+    from visavis.report.runfiles import EVALUATION, GALLERY
 
     for folder in folders:
         gallery = None if task_of(folder) == "translate" else folder / GALLERY
@@ -253,7 +253,10 @@ def evaluate(given: Namespace) -> None:
         classes=tuple(name for name in (given.classes or "").split(",") if name),
         **{name: getattr(given, name) for name in (*names, *more)},
     )
-    print(to_json(result, indent=2) if given.json else verdict(result))
+    if given.json:
+        print_json(result, indent=2)
+    else:
+        print(verdict(result))
 
 
 def selftest(given: Namespace) -> int:
@@ -262,7 +265,7 @@ def selftest(given: Namespace) -> int:
 
     rows = checks()
     if given.json:
-        print(to_json(rows, indent=2))
+        print_json(rows, indent=2)
     else:
         for row in rows:
             verdict = "ok " if row["ok"] else "OFF"
@@ -290,7 +293,10 @@ def _ladder(given: Namespace) -> None:
     names = tuple(name for name in (given.recipes or "").split(",") if name)
     asked = Ladder(names, given.on, given.seconds, tuple(given.seeds), out=given.out, device=_device(given))
     found = climb(asked)
-    print(to_json(found, indent=2) if given.json else in_words(found))
+    if given.json:
+        print_json(found, indent=2)
+    else:
+        print(in_words(found))
 
 
 BENCHES: dict[str, Callable[[Namespace], None]] = {"pair-step": _pair_step, "ladder": _ladder}

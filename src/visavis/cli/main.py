@@ -13,11 +13,14 @@ from typing import NoReturn
 
 from visavis.cli import commands
 from visavis.cli.arguments import Parser, make_parser, take_fields
+from visavis.cli.output import fit_streams
 from visavis.errors import UserError, unknown
+from visavis.files import reason
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of ``visavis``; exits with the status."""
+    fit_streams()
     handler = logging.StreamHandler()  # notes go to stderr beside the progress
     handler.setFormatter(logging.Formatter("visavis: %(message)s"))
     log = logging.getLogger("visavis")
@@ -42,6 +45,13 @@ def _guarded(arguments: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.filename is None:
+            raise
+        why, mend = reason(error)
+        name = str(error.filename)
+        _complain(f"cannot use '{name if len(name) <= 200 else name[:40] + '…'}': {why}; {mend}")
+        return 2
     except (RuntimeError, MemoryError) as error:
         line = _explain(error)
         if line is None:

@@ -1,7 +1,9 @@
-"""Images that are arrays already: ``.npz`` files, and resizing arrays."""
+"""Images that are arrays already, in ``.npz`` and ``.npy`` files, and arrays of another size or colour."""
 
 import zipfile
 import zlib
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,75 +11,86 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from visavis.data.account import composed
+from visavis.data.config import Range
 from visavis.data.decode import MODES, to_mode, to_square
-from visavis.data.found import Found, Splits, of_arrays
-from visavis.data.table import check_labels
+from visavis.data.found import Found, Splits, digest_of
+from visavis.data.stored import Stored, pixels_of
+from visavis.data.table import check_labels, read_labels
 from visavis.errors import UserError
 
-_CHANNELS = (1, 2, 3, 4)
+_KEYS = ("images", "arr_0")
+_LABELS = {"images": "labels", "arr_0": "arr_1"}
+_BROKEN = (OSError, ValueError, EOFError, AttributeError, TypeError, KeyError, zipfile.BadZipFile, zlib.error)
 
 
-def open_npz(path: Path) -> Splits:
-    """An ``.npz``: ``images``, uint8 ``[N, H, W, C]`` or ``[N, H, W]``; maybe ``labels``, ``classes``."""
-    return {"train": lambda: _read(path)}
+def open_arrays(path: Path, span: Range = "auto") -> Splits:
+    """An ``.npz`` of ``images`` (or ``arr_0``), maybe ``labels`` (``arr_1``) and ``classes``; or an ``.npy``.
+
+    The images are as :func:`visavis.data.stored.pixels_of` takes them, the labels as :func:`read_labels`.
+    """
+    return {"train": partial(_read, path, span)}
 
 
-def _read(path: Path) -> Found:
+def _read(path: Path, span: Range) -> Found:
     """Raise :class:`UserError` for other keys, types, shapes or pickles."""
     try:
+        if path.suffix.lower() == ".npy":
+            return _found(path, Stored(path, None), {}, span)
         with np.load(path, allow_pickle=False) as file:
-            arrays: dict[str, NDArray[Any]] = {key: file[key] for key in file}
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        AttributeError,
-        TypeError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
+            keys = list(file.keys())
+            key = next((key for key in _KEYS if key in keys), None)
+            if key is None:
+                raise UserError(
+                    f"no 'images' in '{path}', it has {', '.join(keys) or 'nothing'}; name the array 'images'"
+                )
+            wanted = {"labels": _LABELS[key], "classes": "classes"}
+            others = {what: file[name] for what, name in wanted.items() if name in keys}
+        return _found(path, Stored(path, f"{key}.npy"), others, span)
+    except UserError:
+        raise
+    except _BROKEN as error:
         raise UserError(
-            f"cannot read '{path}': {_reason(path, error)} (allowed: an .npz without pickles); write it anew"
+            f"cannot read '{path}': {_reason(path, error)} (allowed: an .npz or .npy without pickles); "
+            "write it anew"
         ) from error
-    if "images" not in arrays:
-        raise UserError(
-            f"no 'images' in '{path}', it has {', '.join(arrays) or 'nothing'}; name the array 'images'"
-        )
-    images = _images(arrays["images"], path)
-    if "labels" not in arrays:
-        return of_arrays(images, None, ())
-    labels = arrays["labels"]
-    if labels.shape != images.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
+
+
+def _found(path: Path, stored: Stored, others: Mapping[str, NDArray[Any]], span: Range) -> Found:
+    images, notes = pixels_of(stored, span)
+    labels, classes = None, tuple[str, ...]()
+    if "labels" in others:
+        labels, classes = _labels(others["labels"], others.get("classes"), len(images), path)
+    parts = [images] if labels is None else [images, labels]
+    digest = digest_of("arrays", *parts, *classes)
+    return Found(images, labels, classes, digest, notes=notes, stored=f"{stored.dtype} array")
+
+
+def _labels(
+    labels: NDArray[Any], classes: NDArray[Any] | None, n: int, path: Path
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    names = None if classes is None or not classes.size else [composed(str(name)) for name in classes.ravel()]
+    if labels.shape != (n,):
         raise UserError(
             f"labels of '{path}' are {labels.dtype} {list(labels.shape)} "
-            f"(allowed: integers [{len(images)}], one for each image); write them anew"
+            f"(allowed: whole numbers or names [{n}], one for each image); write them anew"
         )
-    labels = labels.astype(np.int64)
-    names = (
-        [str(name) for name in arrays["classes"].ravel()] if arrays.get("classes", np.empty(0)).size else None
-    )
-    return of_arrays(images, labels, check_labels(labels, names, str(path)))
+    if labels.dtype.kind == "U" and names is not None:
+        codes = {name: i for i, name in enumerate(names)}
+        if unknown := sorted({str(each) for each in labels} - codes.keys()):
+            raise UserError(f"labels of '{path}' hold '{unknown[0]}', which is not in its classes; mend them")
+        numbers = np.array([codes[str(each)] for each in labels], np.int64)
+        return numbers, check_labels(numbers, names, str(path))
+    return read_labels(labels, names, str(path))
 
 
 def _reason(path: Path, error: Exception) -> str:
     """What is wrong with a file, without numpy's advice to a programmer."""
-    if path.is_file() and not zipfile.is_zipfile(path):
+    if path.suffix.lower() == ".npz" and path.is_file() and not zipfile.is_zipfile(path):
         return "it is no .npz, or was cut short"
     if "pickle" in str(error):
         return "it holds Python objects"
     return str(error) or type(error).__name__
-
-
-def _images(images: NDArray[Any], path: Path) -> NDArray[np.uint8]:
-    if images.ndim == 3:
-        images = images[..., None]
-    fits = images.ndim == 4 and images.shape[-1] in _CHANNELS and images.size > 0
-    if images.dtype != np.uint8 or not fits:
-        raise UserError(
-            f"images of '{path}' are {images.dtype} {list(images.shape)} (allowed: uint8 [N, H, W, C] "
-            "with C of 1 to 4, or [N, H, W], values 0 to 255); convert them"
-        )
-    return images
 
 
 def resize(images: NDArray[np.uint8], resolution: int | None) -> NDArray[np.uint8]:

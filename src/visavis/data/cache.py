@@ -3,23 +3,40 @@
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+LOG = logging.getLogger("visavis")
 Arrays = dict[str, NDArray[Any]]
 _SUMS = "blake2b.json"
 
 
-def root() -> Path:
-    """The folder of the cache: ``$VISAVIS_CACHE``, or ``~/.cache/visavis``."""
-    return Path(os.environ.get("VISAVIS_CACHE") or "~/.cache/visavis").expanduser()
+def root() -> Path | None:
+    """The folder of the cache: ``$VISAVIS_CACHE``, or ``~/.cache/visavis``; None for a user without home."""
+    try:
+        return Path(os.environ.get("VISAVIS_CACHE") or "~/.cache/visavis").expanduser()
+    except RuntimeError:  # no $HOME and no entry in passwd, as in containers
+        _say_homeless()
+        return None
+
+
+def folder() -> Path:
+    """:func:`root`; for a user without home one for this process's user among the temporary files."""
+    return root() or Path(tempfile.gettempdir()) / f"visavis-{os.getuid() if hasattr(os, 'getuid') else 0}"
+
+
+@cache
+def _say_homeless() -> None:
+    LOG.info("no home folder, so nothing is cached; set VISAVIS_CACHE to a folder to keep what took long")
 
 
 def remember(key: str, make: Callable[[], Arrays]) -> Arrays:
@@ -28,12 +45,19 @@ def remember(key: str, make: Callable[[], Arrays]) -> Arrays:
     An entry is a folder of ``.npy`` files and their hashes, written beside and renamed.  One that is damaged
     is made again; a cache that cannot be written is done without.  Arrays are read-only.
     """
-    entry = root() / "images" / key
+    folder = root()
+    if folder is None:
+        return _frozen(make())
+    entry = folder / "images" / key
     arrays = _read(entry)
     if arrays is None:
         arrays = make()
         with contextlib.suppress(OSError):
             _write(entry, arrays)
+    return _frozen(arrays)
+
+
+def _frozen(arrays: Arrays) -> Arrays:
     for array in arrays.values():
         array.setflags(write=False)
     return arrays
@@ -43,6 +67,11 @@ def hash_file(path: Path) -> str:
     """Hash of a file's bytes, 32 hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def hash_bytes(data: bytes) -> str:
+    """Hash of bytes, as :func:`hash_file` has it of a file."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def _read(entry: Path) -> Arrays | None:

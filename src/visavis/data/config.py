@@ -7,6 +7,7 @@ from pydantic import PositiveInt
 from visavis.core import Config, Names
 
 Channels = Literal["auto", "grey", "rgb", "rgba"]
+Range = Literal["auto", "unit", "signed", "byte"]
 COUNTS = {"grey": 1, "rgb": 3, "rgba": 4}
 """Kind of pixels -> how many channels."""
 
@@ -29,6 +30,9 @@ class DataConfig(Config):
     """Side of the square images in pixels; None keeps the images' own, which must then be one and square."""
     channels: Channels = "auto"
     """``auto``: grey where every image is stored in grey levels, else RGB; of arrays what they have."""
+    range: Range = "auto"
+    """What black and white are in arrays that are not uint8: ``unit`` 0 and 1, ``signed`` -1 and 1, ``byte``
+    0 and 255; ``auto`` where the values leave no doubt."""
     flip: bool = False
     """Mirror each image left to right with probability 1/2."""
     skip_broken: bool = False

@@ -1,14 +1,30 @@
 """One encoded image, whatever its format and mode, as square pixels: RGB, grey or RGBA."""
 
 import io
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
-"""Pillow's readers that may be used: never those that start programs."""
+_READERS = {
+    "PNG": (".png", ".apng"),
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
+    "WEBP": (".webp",),
+    "GIF": (".gif",),
+    "BMP": (".bmp",),
+    "TIFF": (".tif", ".tiff"),
+    "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
+    "QOI": (".qoi",),
+    "JPEG2000": (".jp2", ".j2k", ".jpx"),
+    "AVIF": (".avif",),
+}
+FORMATS = tuple(_READERS)
+"""Pillow's readers that may be used, if it has them: those that know their files, and start no programs."""
+SUFFIXES = tuple(suffix for suffixes in _READERS.values() for suffix in suffixes)
+"""What pictures are called."""
+LOSSY = ("JPEG", "WEBP", "JPEG2000", "AVIF")
+"""Formats that may have changed what they store."""
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 """Channels -> what Pillow calls them."""
 
@@ -20,6 +36,13 @@ class BrokenImageError(Exception):
     """An image that does not decode; its text says why."""
 
 
+@cache
+def formats() -> tuple[str, ...]:
+    """The :data:`FORMATS` that this Pillow reads."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
 def decode(data: bytes, resolution: int | None, channels: int = 3) -> NDArray[np.uint8]:
     """An image as uint8 ``[H, W, C]``: :func:`to_mode`, then :func:`to_square` if a resolution is given.
 
@@ -27,7 +50,7 @@ def decode(data: bytes, resolution: int | None, channels: int = 3) -> NDArray[np
     Raises :class:`BrokenImageError`.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with Image.open(io.BytesIO(data), formats=formats()) as image:
             plain = to_mode(image, MODES[channels])
             pixels = np.asarray(plain if resolution is None else to_square(plain, resolution))
             return pixels.reshape(*pixels.shape[:2], channels)

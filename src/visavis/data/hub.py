@@ -4,7 +4,7 @@ import re
 from functools import partial
 from typing import Any
 
-from visavis.data.found import Found, Splits
+from visavis.data.found import Found, Splits, part_of
 from visavis.data.table import read_table
 from visavis.errors import UserError
 
@@ -33,7 +33,10 @@ def open_hub(name: str) -> Splits:
             f"cannot load '{name}': no folder of that name, and the Hugging Face hub fails ({why}); "
             "give a local set with --data FOLDER, or HF_HUB_OFFLINE=1 for a copy that was fetched before"
         ) from error
-    return {str(split): partial(_read, part, f"{name} {split}") for split, part in found.items()}
+    names = {str(split): part_of(str(split)) or str(split) for split in found}
+    if len(set(names.values())) < len(names):  # two that we would call the same
+        names = {split: split for split in names}
+    return {names[str(split)]: partial(_read, part, f"{name} {split}") for split, part in found.items()}
 
 
 def _ask(name: str) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.core import Shape
+from visavis.data.account import Account
 from visavis.data.encoded import LazyImages
 
 UInt8 = NDArray[np.uint8]
@@ -26,6 +27,8 @@ class ImageSet:
     name: str
     digest: str
     """Hash of the contents (files or pixels, labels, split, classes, resolution), 32 hex digits."""
+    account: Account | None = None
+    """What the source held and what became of it; None where no source was read."""
     skipped: int = 0
     """How many broken images were left out."""
     streamed: bool = False

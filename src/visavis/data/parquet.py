@@ -2,26 +2,31 @@
 
 import json
 import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from visavis.data import cache
-from visavis.data.folder import SPLITS
-from visavis.data.found import Found, Splits
+from visavis.data.account import LeftOut, printable
+from visavis.data.found import PARTS, Found, Splits, part_of
 from visavis.data.table import Features, read_table
+from visavis.data.tree import walk
 from visavis.errors import UserError
 
 _SHARD = re.compile(r"(?P<split>.+?)-\d{5}-of-(?P<shards>\d{5})")
-_PREFIX = re.compile(rf"(?P<split>{'|'.join(sorted(SPLITS, key=len, reverse=True))})(?![a-z])")
+_PREFIX = re.compile(rf"(?P<split>{'|'.join(sorted(PARTS, key=len, reverse=True))})(?![a-z])", re.IGNORECASE)
+_ABOUT = "metadata.parquet"
+"""What the hub's folders of pictures have beside them: it describes pictures and holds none."""
 _DEPTH = 3  # how far below the given folder the files may lie
 
 
 def parquet_files(path: Path) -> list[Path]:
-    """The visible parquet files at or below ``path``, in order."""
+    """The visible parquet files at or below ``path`` that may hold images, in order."""
     if path.is_file():
-        return [path] if path.suffix == ".parquet" else []
-    found = [file for depth in range(_DEPTH) for file in path.glob("*/" * depth + "*.parquet")]
+        return [path] if path.suffix.lower() == ".parquet" else []
+    every = [file for depth in range(_DEPTH) for file in path.glob("*/" * depth + "*")]
+    found = [file for file in every if file.suffix.lower() == ".parquet" and file.name != _ABOUT]
     return sorted(file for file in found if not any(part[0] == "." for part in file.relative_to(path).parts))
 
 
@@ -35,23 +40,34 @@ def open_parquet(path: Path, mapped_above: int) -> Splits:
     splits: dict[str, list[Path]] = {}
     for file in files:
         splits.setdefault(_split_of(file), []).append(file)
+    beside: tuple[LeftOut, ...] = ()
     if path.is_dir():
         _check_folder(path, splits)
-    return {split: partial(_read, parts, mapped_above) for split, parts in splits.items()}
+        beside = _beside(path)
+    return {split: partial(_read, parts, mapped_above, beside) for split, parts in splits.items()}
+
+
+def _beside(path: Path) -> tuple[LeftOut, ...]:
+    """Pictures that lie beside parquet files, which are not read."""
+    tree = walk(path)
+    if not tree.pictures:
+        return ()
+    return (
+        LeftOut(
+            "pictures beside the parquet files", len(tree.pictures), printable("/".join(tree.pictures[0]))
+        ),
+    )
 
 
 def _split_of(file: Path) -> str:
     match = _SHARD.match(file.stem) or _PREFIX.match(file.stem)
-    if match:
-        return match["split"]
-    return file.parent.name if file.parent.name in SPLITS else "train"
+    split = match["split"] if match else file.parent.name
+    return part_of(split) or (split if match else "train")
 
 
 def _check_folder(path: Path, splits: dict[str, list[Path]]) -> None:
     parents = {file.parent for files in splits.values() for file in files}
-    sets = sorted(
-        {str((p.parent if p.name in SPLITS else p).relative_to(path)) for p in parents if p != path}
-    )
+    sets = sorted({str((p.parent if part_of(p.name) else p).relative_to(path)) for p in parents if p != path})
     if len(sets) > 1:
         raise UserError(
             f"several sets in '{path}' (allowed: one of {', '.join(sets)}); give that folder as --data"
@@ -65,7 +81,7 @@ def _check_folder(path: Path, splits: dict[str, list[Path]]) -> None:
             )
 
 
-def _read(files: list[Path], mapped_above: int) -> Found:
+def _read(files: list[Path], mapped_above: int, beside: tuple[LeftOut, ...]) -> Found:
     import pyarrow as pa
 
     source = files[0].name if len(files) == 1 else f"{files[0].name} and {len(files) - 1} more"
@@ -77,7 +93,7 @@ def _read(files: list[Path], mapped_above: int) -> Found:
     except (pa.ArrowException, OSError) as error:
         why = " ".join(str(error).split())
         raise UserError(f"cannot read parquet '{source}': {why}; fetch it again") from error
-    return read_table(table, _features(table), source)
+    return replace(read_table(table, _features(table), source), left_out=beside)
 
 
 def _in_memory(files: list[Path]) -> Any:
@@ -91,7 +107,9 @@ def _mapped(files: list[Path]) -> Any:
     from datasets import Dataset
 
     paths: Any = [str(file) for file in files]
-    return Dataset.from_parquet(paths, cache_dir=str(cache.root() / "arrow")).with_format("arrow")[:]
+    root = cache.root()
+    folder = None if root is None else str(root / "arrow")
+    return Dataset.from_parquet(paths, cache_dir=folder).with_format("arrow")[:]
 
 
 def _features(table: Any) -> Features:

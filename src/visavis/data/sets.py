@@ -9,6 +9,7 @@ from pydantic import Discriminator, Tag
 from visavis.core import Batch
 from visavis.data.batches import make_batches
 from visavis.data.config import DataConfig
+from visavis.data.found import present_split
 from visavis.data.imageset import ImageSet
 from visavis.data.pairs.batches import make_pair_batches
 from visavis.data.pairs.config import PairsConfig
@@ -43,8 +44,9 @@ def held_out(config: AnyData) -> AnySet | None:
     """
     if isinstance(config, PairsConfig):
         return load_pairs(config, "val")
-    taken, present = config.split.split("+"), split_names(config)
-    for split in ("test", "validation", "val"):
+    present = split_names(config)
+    taken = [present_split(part.strip(), present) for part in config.split.split("+")]
+    for split in ("test", "val"):
         if split in present and split not in taken:
             return load_images(config.model_copy(update={"split": split}))
     return None

@@ -1,22 +1,25 @@
 """From what ``--data`` says to a set of images."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import PIL
 
-from visavis import errors
+from visavis import errors, files
 from visavis.data import arrays, cache, digits, mnist
+from visavis.data.account import Account
 from visavis.data.config import COUNTS, DataConfig
 from visavis.data.decode import RULE
 from visavis.data.encoded import Decoder, LazyImages, decode_all, make_decoder
-from visavis.data.folder import open_folder
+from visavis.data.folder import labelled, open_tree
 from visavis.data.found import Found, Splits, digest_of, drop, keep_classes, need_images, read_splits
 from visavis.data.hub import is_hub_name, open_hub
 from visavis.data.imageset import ImageSet
 from visavis.data.parquet import open_parquet, parquet_files
-from visavis.data.survey import survey
+from visavis.data.survey import Survey, survey
+from visavis.data.tree import open_zip, walk
 from visavis.errors import UserError
 
 EMBEDDED: dict[str, Splits] = {
@@ -27,7 +30,7 @@ EMBEDDED: dict[str, Splits] = {
 }
 """Sets that come with the package."""
 
-_OTHERS = ("a folder", "a parquet folder or file", "an .npz", "a hub name owner/name")
+_OTHERS = ("a folder", "a parquet folder or file", "an .npz, .npy or .zip", "a hub name owner/name")
 
 
 def load_images(config: DataConfig) -> ImageSet:
@@ -61,10 +64,10 @@ def _open(config: DataConfig) -> Splits:
     source = config.source
     if source in EMBEDDED:
         return EMBEDDED[source]
-    path = Path(source).expanduser()
+    path = files.expanded(source)
     if path.exists():
         return _open_path(path, config)
-    local = source.startswith((".", "/", "~")) or path.suffix in (".npz", ".parquet")
+    local = source.startswith((".", "/", "~")) or path.suffix.lower() in (".parquet", *_FILES)
     if not local and is_hub_name(source):
         return open_hub(source)
     if local or "/" in source:
@@ -72,13 +75,31 @@ def _open(config: DataConfig) -> Splits:
     raise errors.unknown("data", source, (*EMBEDDED, *_OTHERS))
 
 
+def _open_zip(path: Path, config: DataConfig) -> Splits:
+    tree = open_zip(path)
+    return labelled(tree) or open_tree(tree, config.classes)
+
+
+def _open_arrays(path: Path, config: DataConfig) -> Splits:
+    return arrays.open_arrays(path, config.range)
+
+
+_FILES: dict[str, Callable[[Path, DataConfig], Splits]] = {
+    ".npz": _open_arrays,
+    ".npy": _open_arrays,
+    ".zip": _open_zip,
+}
+"""A file's ending -> how it is opened."""
+
+
 def _open_path(path: Path, config: DataConfig) -> Splits:
     if path.is_dir() and not parquet_files(path):
-        return open_folder(path, config.classes)
-    if path.is_dir() or path.suffix == ".parquet":
+        return open_tree(walk(path), config.classes)
+    suffix = path.suffix.lower()
+    if path.is_dir() or suffix == ".parquet":
         return open_parquet(path, 0 if config.stream == "always" else config.device_bytes)
-    if path.suffix == ".npz":
-        return arrays.open_npz(path)
+    if suffix in _FILES:
+        return _FILES[suffix](path, config)
     raise UserError(f"'{path}' holds no set of images (allowed: {_allowed()}); give one of these")
 
 
@@ -87,7 +108,7 @@ def _allowed() -> str:
 
 
 def _name(config: DataConfig) -> str:
-    path = Path(config.source).expanduser()
+    path = files.expanded(config.source)
     return path.resolve().name if path.exists() and config.source not in EMBEDDED else config.source
 
 
@@ -102,20 +123,25 @@ def _held(found: Found, config: DataConfig) -> ImageSet:
     images = arrays.recolour(images, COUNTS.get(config.channels) or images.shape[3])
     images.setflags(write=False)
     digest = digest_of("set", found.digest, str(images.shape), RULE)
-    return ImageSet(
-        images,
-        found.labels,
-        found.classes,
-        _name(config),
-        digest,
-        streamed=_streams(config, images.nbytes),
+    height, width = found.images.shape[1:3]
+    account = Account(
+        len(images),
+        found.left_out,
+        {found.stored or "uint8 array": len(images)},
+        ((width, height),),
+        (images.shape[2], images.shape[1]),
+        images.shape[3],
+        found.notes,
     )
+    streamed = _streams(config, images.nbytes)
+    return ImageSet(images, found.labels, found.classes, _name(config), digest, account, streamed=streamed)
 
 
 def _decoded(found: Found, config: DataConfig) -> ImageSet:
     """A set of encoded images: decoded now, or when a batch needs them."""
     assert not isinstance(found.images, np.ndarray)
-    channels = COUNTS.get(config.channels) or (1 if survey(found.images, found.digest).all_grey else 3)
+    headers = survey(found.images, found.digest)
+    channels = COUNTS.get(config.channels) or (1 if headers.all_grey else 3)
     decoder = make_decoder(found.images, config.resolution, channels)
     streamed = _streams(config, len(found) * math.prod(decoder.shape))
     arrays = _decode(found, decoder, config.skip_broken, keep=not streamed)
@@ -131,9 +157,16 @@ def _decoded(found: Found, config: DataConfig) -> ImageSet:
         kept.classes,
         _name(config),
         digest_of("set", found.digest, str(decoder.resolution), RULE, f"{skipped} skipped", *kind),
+        account(kept, headers.part(np.delete(np.arange(len(found)), arrays["broken"])), decoder.shape),
         skipped,
         streamed,
     )
+
+
+def account(kept: Found, headers: Survey, shape: tuple[int, ...]) -> Account:
+    """Of encoded images that become pixels of ``shape: (H, W, C)``."""
+    size, notes = (shape[1], shape[0]), kept.notes
+    return Account(len(kept), kept.left_out, headers.counts, headers.stored, size, shape[2], notes)
 
 
 def _decode(found: Found, decoder: Decoder, skip_broken: bool, keep: bool) -> cache.Arrays:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from visavis.data import cache
-from visavis.data.decode import FORMATS, is_grey
+from visavis.data.decode import FORMATS, formats, is_grey
 from visavis.data.encoded import Encoded, workers
 from visavis.data.found import digest_of
 
@@ -41,6 +41,20 @@ class Survey:
         """Format -> how many, the most frequent first."""
         found = Counter(FORMATS[code] for code in self.formats[self.formats != _NONE].tolist())
         return dict(found.most_common())
+
+    @property
+    def stored(self) -> tuple[tuple[int, int], ...]:
+        """Width and height of the pictures: of all, or of the smallest and the largest."""
+        sizes = np.unique(self.sizes[self.formats != _NONE], axis=0)
+        if not len(sizes):
+            return ()
+        order = np.argsort(sizes.astype(np.int64).prod(1), kind="stable")
+        ends = [tuple(map(int, sizes[i])) for i in ([order[0]] if len(sizes) == 1 else order[[0, -1]])]
+        return tuple((width, height) for width, height in ends)
+
+    def part(self, chosen: NDArray[np.int64]) -> "Survey":
+        """Of these pictures only."""
+        return Survey(self.formats[chosen], self.sizes[chosen], self.grey[chosen])
 
 
 def survey(images: Encoded, digest: str) -> Survey:
@@ -79,5 +93,6 @@ def _png_header(data: bytes) -> tuple[int, int, int, bool] | None:
 
 
 def _any_header(data: bytes) -> tuple[int, int, int, bool]:
-    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-        return FORMATS.index(image.format or ""), *image.size, is_grey(image)
+    with Image.open(io.BytesIO(data), formats=formats()) as image:
+        name = {"MPO": "JPEG"}.get(image.format or "", image.format or "")  # several JPEGs in one file
+        return FORMATS.index(name), *image.size, is_grey(image)

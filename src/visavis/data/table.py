@@ -18,6 +18,8 @@ from visavis.errors import UserError
 Features = Mapping[str, Mapping[str, Any]]
 """Column -> its feature, as the hub writes it: ``{"_type": "ClassLabel", "names": […]}``."""
 
+_FEW_NAMES = 100  # different texts that may be classes however few images there are
+
 
 def read_table(table: Any, features: Features, source: str) -> Found:
     """The images and labels of a ``pyarrow.Table``; columns are found by ``features``, then by type and name.
@@ -30,9 +32,9 @@ def read_table(table: Any, features: Features, source: str) -> Found:
     images = Encoded(
         lambda row: _bytes_of(column[row]), lambda row: f"{source} row {row}", np.arange(len(column))
     )
-    labels, classes = _labels(table, features, source)
+    labels, classes, notes = _labels(table, features, source)
     marks = [] if labels is None else [labels]
-    return Found(images, labels, classes, digest_of("table", _hash(column), *marks, *classes))
+    return Found(images, labels, classes, digest_of("table", _hash(column), *marks, *classes), notes=notes)
 
 
 def _image_column(schema: Any, features: Features, source: str) -> str:
@@ -75,21 +77,57 @@ def _hash(column: Any) -> str:
     return total.hexdigest()
 
 
-def _labels(table: Any, features: Features, source: str) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
+Labels = tuple[NDArray[np.int64] | None, tuple[str, ...], tuple[str, ...]]
+"""Labels, the names of their classes, and what has to be said of them."""
+
+
+def _labels(table: Any, features: Features, source: str) -> Labels:
     declared = [name for name in table.column_names if features.get(name, {}).get("_type") == "ClassLabel"]
     plain = [name for name in ("label", "labels") if name in table.column_names]
     if not declared and not plain:
-        return None, ()
+        return None, (), ()
     name = "label" if "label" in (declared or plain) else (declared or plain)[0]
-    column = table.column(name).to_numpy()
-    if not np.issubdtype(column.dtype, np.integer):
+    column = table.column(name)
+    if column.null_count:
+        lacking = f"{column.null_count} of {len(column)} labels are missing, so none is used"
+        return None, (), (f"column '{name}': {lacking}",)
+    values = column.to_numpy()
+    if np.issubdtype(values.dtype, np.integer) and (values == -1).all():
+        return None, (), ()  # the hub's sign for labels that are kept secret
+    try:
+        labels, names = read_labels(values, features.get(name, {}).get("names"), source)
+    except UserError as error:
+        if declared:
+            raise
+        return None, (), (f"column '{name}' is not used: {error}",)
+    return labels, names, ()
+
+
+def read_labels(
+    values: NDArray[Any], names: list[str] | None, source: str
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Labels ``[N]`` from whole numbers, or from texts, which then are the classes' names in their order.
+
+    Raises :class:`UserError` for others, for numbers below 0 or without a name, and for texts of which most
+    differ: captions.
+    """
+    texts = values.dtype.kind in "UO" and all(isinstance(value, str) for value in values.tolist())
+    if texts:
+        found, codes = np.unique(values.astype(str), return_inverse=True)
+        if len(found) > max(_FEW_NAMES, len(values) // 2):
+            raise UserError(
+                f"labels of '{source}' are {len(found)} different texts of {len(values)} "
+                "(allowed: whole numbers, or names that repeat); mend the labels"
+            )
+        return codes.reshape(-1).astype(np.int64), tuple(str(name) for name in found)
+    whole = values.dtype.kind == "f" and np.isfinite(values).all() and (values == np.floor(values)).all()
+    if values.dtype.kind not in "iu" and not whole:
         raise UserError(
-            f"column '{name}' of '{source}' holds {column.dtype} (allowed: whole numbers without gaps)"
+            f"labels of '{source}' are {values.dtype} (allowed: whole numbers without gaps, or names); "
+            "mend the labels"
         )
-    labels = column.astype(np.int64)
-    if (labels == -1).all():  # the hub's sign for labels that are kept secret
-        return None, ()
-    return labels, check_labels(labels, features.get(name, {}).get("names"), source)
+    labels = values.astype(np.int64)
+    return labels, check_labels(labels, names, source)
 
 
 def check_labels(labels: NDArray[np.int64], names: list[str] | None, source: str) -> tuple[str, ...]:

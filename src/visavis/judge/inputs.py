@@ -20,7 +20,6 @@ from visavis.data.table import check_labels
 from visavis.errors import UserError
 from visavis.judge.made import Generated, Sample, Source
 from visavis.metrics.tables import finite
-from visavis.models.snapshot import WEIGHTS
 
 _CHOSEN = 0xC405  # stream of random draws
 _JPEG = b"\xff\xd8\xff"
@@ -119,8 +118,7 @@ def open_source(
 
 def is_run(path: Path) -> bool:
     """Whether a path is that of a run's folder or of a snapshot."""
-    inside = ("recipe.json", "snapshots", WEIGHTS)
-    folder = path.is_dir() and any((path / name).exists() for name in inside)
+    folder = path.is_dir() and ((path / "recipe.json").is_file() or (path / "snapshots").is_dir())
     return folder or path.suffix == ".safetensors"
 
 

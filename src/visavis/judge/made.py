@@ -19,7 +19,6 @@ from visavis.judge.reference import Real
 from visavis.judge.seen import Pixels, Rows, Seen, see
 from visavis.models.generator import latents
 from visavis.models.load import model_of
-from visavis.models.results import folder_of
 from visavis.models.snapshot import CHECKPOINT, find_snapshot, load_checkpoint, load_snapshot
 
 RAW = "nets.G."
@@ -78,7 +77,7 @@ class Generated:
     ) -> None:
         snapshot = find_snapshot(path)
         networks, description = load_snapshot(snapshot)
-        folder = folder_of(snapshot)
+        folder = snapshot.parent.parent if snapshot.parent.name == "snapshots" else snapshot.parent
         self._seen, weights = description.images, snapshot
         if raw:
             weights = folder / CHECKPOINT

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from visavis.data import DataConfig, ImageSet, cache, draws, load_images
-from visavis.data.found import digest_of
+from visavis.data.found import digest_of, present_split
 from visavis.data.sources import split_names
 from visavis.errors import UserError, unknown
 from visavis.judge.seen import Pixels, Rows, Seen, identity, see
@@ -30,7 +30,7 @@ MOST = 10_000
 SHARE = 5
 """One image in so many is held out where a source has no second split."""
 _HELD_OUT = 0x4E1D  # a stream of random draws
-_OTHER_SPLITS = ("test", "validation", "val", "valid", "train")
+_OTHER_SPLITS = ("test", "val", "train")
 
 
 @dataclass(frozen=True)
@@ -150,16 +150,16 @@ def _held_out_split(config: DataConfig, wanted: str) -> str | None:
     if wanted == "none":
         return wanted
     splits = split_names(config)
-    taken = [part.strip() for part in config.split.split("+")]
+    taken = [present_split(part.strip(), splits) for part in config.split.split("+")]
     if wanted != "auto":
-        if wanted not in splits:
+        if (known := _known(wanted, splits)) is None:
             raise unknown("held-out split", wanted, (*splits, "auto", "none"))
-        if wanted in taken:
+        if known in taken:
             raise UserError(
                 f"--held-out {wanted} is a part of the reference '{config.split}'; give another split, or "
                 "none: no nulls, no memorisation, no quality"
             )
-        return wanted
+        return known
     if len(splits) == 1:
         return None
     left = [name for name in (*_OTHER_SPLITS, *splits) if name in splits and name not in taken]
@@ -170,6 +170,14 @@ def _held_out_split(config: DataConfig, wanted: str) -> str | None:
             "--split that leaves one out"
         )
     return left[0]
+
+
+def _known(wanted: str, splits: tuple[str, ...]) -> str | None:
+    """A split as the source calls it; None where it has none of that name."""
+    try:
+        return present_split(wanted, splits)
+    except UserError:
+        return None
 
 
 def _refuse_contained(real: Real, other: Seen, split: str) -> None:

@@ -21,8 +21,6 @@ FORMAT = 1
 CHECKPOINT = "checkpoint.safetensors"
 PREVIOUS = "checkpoint-previous.safetensors"
 BEST = "best.safetensors"
-WEIGHTS = "model.safetensors"
-"""The snapshot of a folder of the hub, as others name it."""
 
 
 @dataclass(frozen=True)
@@ -102,18 +100,16 @@ def snapshot_path(folder: Path, images: int) -> Path:
 
 def snapshots(folder: Path) -> list[Path]:
     """A run's snapshots, the oldest first; other files beside them are none of its own."""
-    return sorted(path for path in (folder / "snapshots").glob("*.safetensors") if path.stem.isdecimal())
+    return sorted((folder / "snapshots").glob(f"{'[0-9]' * 12}.safetensors"))
 
 
 def find_snapshot(path: Path) -> Path:
-    """The snapshot that a path means: the file itself, the newest of a run's, an exported folder's."""
+    """The snapshot that a path means: the file itself, or the newest of a run's."""
     if path.is_file():
         return path
     if not path.is_dir():
         raise UserError(f"no run at '{path}'; train one with: visavis train --out {path}")
     found = snapshots(path)
-    if not found and (path / WEIGHTS).is_file():
-        return path / WEIGHTS
     if not found:
         raise UserError(f"'{path}' holds no snapshot yet; train on with: visavis train --out {path}")
     return found[-1]

@@ -69,7 +69,7 @@ class Recipe(Config):
         assert self.precision != "auto"
         return Schedule(
             batch_size=self.batch_size,
-            tick=self.tick,
+            tick=min(self.tick, self.snapshot_every, self.watch.every or self.tick),  # what is due is seen
             adam=self.adam,
             average=self.average,
             precision=self.precision,
@@ -82,8 +82,8 @@ class Recipe(Config):
         looks = ("keep_snapshots", "metrics", "metric_samples", "snapshot_every", "watch")
         for name in ("images", "about", *looks):
             del found[name]
-        for name in ("source", "stream", "device_bytes", "skip_broken", "channels"):  # the digest tells these
-            found["data"].pop(name, None)
+        for name in ("source", "stream", "device_bytes", "skip_broken", "channels", "range"):
+            found["data"].pop(name, None)  # the data's digest stands for these
         return found
 
 
@@ -96,8 +96,19 @@ def override(recipe: Recipe, changes: Mapping[str, str]) -> Recipe:
     """
     plain = recipe.model_dump(mode="json")
     for path, text in sorted(changes.items(), key=lambda change: not change[0].endswith(".kind")):
-        _assign(plain, path, text)
+        _assign(plain, path, text if _takes_text(recipe, path, text) else _value(text))
     return validated(plain)
+
+
+def _takes_text(recipe: Recipe, path: str, text: str) -> bool:
+    """Whether a field is a text or texts, so that ``null`` and ``1e5`` are names there; a list stays one."""
+    here: Any = recipe
+    *parents, last = path.split(".")
+    for part in parents:
+        here = here.get(part) if isinstance(here, Mapping) else getattr(here, part, None)
+    field = type(here).model_fields.get(last) if isinstance(here, BaseModel) else None
+    kind: Any = None if field is None else field.annotation
+    return kind is str or (kind == tuple[str, ...] and not text.startswith("["))
 
 
 UNIONS = {"networks.*.branch": BranchConfig, "networks.*": NetworkConfig, "objective": ObjectiveConfig}
@@ -135,7 +146,7 @@ def validated(plain: Mapping[str, Any]) -> Recipe:
         raise UserError(_explain(error, plain)) from None
 
 
-def _assign(plain: dict[str, Any], path: str, text: str) -> None:
+def _assign(plain: dict[str, Any], path: str, value: Any) -> None:
     here: Any = plain
     above: dict[str, Any] = {}
     *parents, last = path.split(".")
@@ -149,9 +160,9 @@ def _assign(plain: dict[str, Any], path: str, text: str) -> None:
         if index < len(parents):
             above, here = here, here[part]
     if last == "kind" and parents:
-        above[parents[-1]] = _of_kind(here, ".".join(parents), text)
+        above[parents[-1]] = _of_kind(here, ".".join(parents), str(value))
     else:
-        here[last] = _value(text)
+        here[last] = value
 
 
 def _value(text: str) -> Any:

@@ -7,6 +7,7 @@ from visavis.core import Shape, mix
 from visavis.data import AnySet, Batches, batches_of, load
 from visavis.errors import UserError, unknown
 from visavis.metrics import METRICS, watched_figures
+from visavis.metrics.manifold import K_DENSITY
 from visavis.networks import build
 from visavis.recipes.recipe import Recipe
 from visavis.training import parallel
@@ -63,12 +64,25 @@ def check_metrics(recipe: Recipe, data: AnySet) -> None:
 
 
 def check_watch(recipe: Recipe, data: AnySet) -> None:
-    """Refuse a figure to watch that nobody will measure."""
-    if recipe.watch.every is None or not recipe.watch.metric:
+    """Refuse evaluations that cannot be made: too often, of too few images, of a figure nobody measures."""
+    watch = recipe.watch
+    if watch.every is None:
         return
+    if watch.every < recipe.batch_size:
+        raise UserError(
+            f"--watch.every {watch.every} is less than a step's {recipe.batch_size} images (allowed: that "
+            "many or more); give another, or a smaller --batch-size"
+        )
+    if recipe.task == "generate":
+        for what, n in ((f"--watch.samples {watch.samples}", watch.samples), (f"'{data.name}'", len(data))):
+            if n <= K_DENSITY:
+                raise UserError(
+                    f"{what}: {n} images cannot be judged while training (allowed: more than {K_DENSITY}, "
+                    "usually 2000); give more, or no --watch.every"
+                )
     names = watched_figures(recipe.task, data.shape)
-    if recipe.watch.metric not in names:
-        raise unknown("metric to watch", recipe.watch.metric, names)
+    if watch.metric and watch.metric not in names:
+        raise unknown("metric to watch", watch.metric, names)
 
 
 def build_networks(recipe: Recipe, shape: Shape, classes: int) -> dict[str, nn.Module]:

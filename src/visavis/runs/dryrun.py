@@ -9,11 +9,10 @@ import torch
 
 from visavis.networks import parameters
 from visavis.recipes.recipe import Recipe
-from visavis.runs.build import prepare
-from visavis.runs.session import Options, total_images
-from visavis.runs.settle import said_of_precision, settled
+from visavis.runs.session import Options, ready_session, total_images
+from visavis.runs.settle import said_of_precision
 from visavis.runs.speed import flops_of, peaks, share_of_peak, timed
-from visavis.training.devices import make_fast, pick_device
+from visavis.training.devices import pick_device
 from visavis.training.loop import train
 from visavis.training.threads import Threads, rehearsal
 
@@ -29,9 +28,9 @@ def dry_run(recipe: Recipe, options: Options) -> dict[str, Any]:
     what one large product reaches on this device with these threads and this precision.
     """
     device = pick_device(options.device)
-    make_fast(device)
-    asked, recipe = recipe, settled(recipe, None if options.fresh else options.out, device)
-    data, state, batches = prepare(recipe, device)
+    session, _ = ready_session(recipe, options, device)
+    data, state, batches = session.data, session.state, session.batches
+    asked, recipe = recipe, session.recipe
     if line := said_of_precision(asked, recipe, device):
         LOG.info(line)
     schedule, size = recipe.schedule(), recipe.batch_size

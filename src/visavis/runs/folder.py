@@ -5,9 +5,9 @@ tensorboard/, checkpoint.safetensors and the one before.  Only process 0 calls t
 """
 
 import os
-import shutil
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,12 @@ from visavis.recipes.recipe import Recipe, validated
 from visavis.report.logs import RunLog
 from visavis.report.sheets import real_sheet
 
-_FOLDERS = ("samples", "snapshots", "tensorboard")
+_FOLDERS = {
+    "samples": re.compile(r"\d{12}\.png"),
+    "snapshots": re.compile(r"\d{12}\.safetensors"),
+    "tensorboard": re.compile(r"events\.out\.tfevents\..*"),
+}
+"""The folders of a run, and what the names of its own files in them are."""
 _FILES = (  # in the order in which they may go: a folder half cleared is still a run, and has no checkpoint
     snapshot.PREVIOUS,
     snapshot.CHECKPOINT,
@@ -44,6 +49,20 @@ def continued(folder: Path, recipe: Recipe) -> Recipe:
     except (UserError, KeyError, TypeError):
         return recipe
     return recipe.model_copy(update={"data": recipe.data.settled(channels)})
+
+
+def standing_recipe(folder: Path) -> Recipe | None:
+    """The recipe of the run that stands in ``folder``; None where there is none."""
+    described = folder / "recipe.json"
+    if not described.is_file():
+        return None
+    try:
+        return validated(files.read_json(described)["recipe"])
+    except (KeyError, TypeError) as error:
+        raise UserError(
+            f"'{described}' is not what this version of visavis writes; name a recipe, and give --fresh to "
+            "start over there"
+        ) from error
 
 
 def refuse_another(folder: Path, recipe: Recipe, data: AnySet, init: Path | None, fresh: bool) -> None:
@@ -150,9 +169,10 @@ def cut_back(folder: Path, log: RunLog, images: int) -> None:
     files.sweep(folder)
     log.cut_back(images)
     files.JsonLines(folder / "metrics.jsonl").cut_back(images)
-    for path in [*snapshot.snapshots(folder), *(folder / "samples").glob("*.png")]:
-        if path.stem.isdecimal() and int(path.stem) > images:
-            path.unlink()
+    for name in ("samples", "snapshots"):
+        for path in (folder / name).glob("*"):
+            if _FOLDERS[name].fullmatch(path.name) and int(path.stem) > images:
+                path.unlink()
 
 
 def clear(folder: Path) -> None:
@@ -160,7 +180,11 @@ def clear(folder: Path) -> None:
     with files.writing(folder):
         for name in _FILES[:2]:
             (folder / name).unlink(missing_ok=True)
-        for name in _FOLDERS:
-            shutil.rmtree(folder / name, ignore_errors=True)
+        for name, own in _FOLDERS.items():
+            for path in (folder / name).glob("*"):
+                if own.fullmatch(path.name):
+                    path.unlink(missing_ok=True)
+            with suppress(OSError):  # it holds what is not the run's, or is not there
+                (folder / name).rmdir()
         for name in _FILES:
             (folder / name).unlink(missing_ok=True)

@@ -137,7 +137,7 @@ def _record(session: Session, report: Report, rate: float, joules: float | None)
     energy = {} if joules is None else {"energy/joules": round(joules, 1)}
     session.log.append({**row, **energy, **report.scalars})
     recipe, every = session.recipe, session.recipe.snapshot_every
-    before = report_before(report.images, recipe.tick, recipe.batch_size)
+    before = report_before(report.images, recipe.schedule().tick, recipe.batch_size)
     if report.images // every > before // every:
         save_snapshot(session)
 

@@ -120,6 +120,14 @@ class Session:
         return held_out(self.recipe.data) or self.data
 
 
+@dataclass(frozen=True)
+class Start:
+    """What a run starts from: a checkpoint, another run's weights, or nothing."""
+
+    checkpoint: snapshot.Checkpoint | None = None
+    weights: Mapping[str, Mapping[str, Tensor]] | None = None
+
+
 def total_images(recipe: Recipe, options: Options, data: AnySet) -> int | None:
     """The images at which a run ends; None if only time ends it."""
     if options.epochs is not None:
@@ -131,15 +139,20 @@ def total_images(recipe: Recipe, options: Options, data: AnySet) -> int | None:
 
 def open_session(recipe: Recipe, options: Options, device: torch.device, stack: ExitStack) -> Session:
     """Data, networks and state; last of all the run's folder, which is held until ``stack`` closes."""
-    asked = recipe
-    recipe = _from_first(lambda: settled(asked, None if options.fresh else options.out, device))
-    session = _together(lambda: _prepare(recipe, options, device))
-    start = _from_first(lambda: _find_start(session))
-    _together(lambda: _take_up(session, start))
+    session, start = ready_session(recipe, options, device)
     _together(lambda: _claim(session, start, stack) if session.writes else None)
-    if session.writes and not session.ended and (line := said_of_precision(asked, recipe, device)):
+    if session.writes and not session.ended and (line := said_of_precision(recipe, session.recipe, device)):
         LOG.info(line)
     return session
+
+
+def ready_session(recipe: Recipe, options: Options, device: torch.device) -> tuple[Session, Start]:
+    """Data, networks and the state to go on from; nothing is written, whatever does not fit is refused."""
+    settled_recipe = _from_first(lambda: settled(recipe, None if options.fresh else options.out, device))
+    session = _together(lambda: _prepare(settled_recipe, options, device))
+    start = _from_first(lambda: _find_start(session))
+    _together(lambda: _take_up(session, start))
+    return session, start
 
 
 def _together(make: Callable[[], T]) -> T:
@@ -183,16 +196,9 @@ def _log(recipe: Recipe, options: Options) -> RunLog:
     return RunLog(options.out, Logger(options.logger, options.out, recipe.model_dump(mode="json")))
 
 
-@dataclass(frozen=True)
-class Start:
-    """What a run starts from: a checkpoint, another run's weights, or nothing."""
-
-    checkpoint: snapshot.Checkpoint | None = None
-    weights: Mapping[str, Mapping[str, Tensor]] | None = None
-
-
 def _find_start(session: Session) -> Start:
     options = session.options
+    files.need_writable(options.out)
     folder.refuse_another(options.out, session.recipe, session.data, options.init, options.fresh)
     checkpoint = None if options.fresh else snapshot.load_checkpoint(options.out)
     if checkpoint is not None or options.init is None:

@@ -12,11 +12,11 @@ from visavis.data import cache
 from visavis.data.config import DataConfig
 from visavis.data.encoded import Encoded, Reader, decode_all
 from visavis.data.filters import Filter
-from visavis.data.found import digest_of
+from visavis.data.found import digest_of, part_of
 from visavis.data.pairs.config import Layout, PairsConfig
 from visavis.data.pairs.decode import Fit, Halves, Partners, Singles
 from visavis.data.pairs.files import find_halves, find_stems, find_unpaired
-from visavis.data.pairs.splits import ALIASES, need, read_from, rows_of
+from visavis.data.pairs.splits import need, read_from, rows_of
 from visavis.data.sources import find, split_names
 
 
@@ -68,7 +68,7 @@ def made(config: PairsConfig, part: str, fit: Fit) -> Content:
     """Any set of pictures, with inputs that a filter makes."""
     assert config.made_by is not None
     pictures = DataConfig(source=config.source, classes=config.classes, skip_broken=config.skip_broken)
-    known = {ALIASES[split]: split for split in split_names(pictures) if split in ALIASES}
+    known = {name: split for split in split_names(pictures) if (name := part_of(split)) is not None}
     split = known[read_from(known, part, config.source)]
     found = find(pictures.model_copy(update={"split": split}))
     rows = rows_of(len(found), known, part)

@@ -5,17 +5,20 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from visavis.data.account import composed
 from visavis.data.decode import SUFFIXES
 from visavis.data.encoded import Encoded
-from visavis.data.folder import of_files, pictures, subfolders
+from visavis.data.folder import of_pictures, pictures, subfolders
+from visavis.data.found import PARTS, part_of
 from visavis.data.pairs.config import PairsConfig
-from visavis.data.pairs.splits import ALIASES, need, read_from, rows_of
+from visavis.data.pairs.splits import need, read_from, rows_of
+from visavis.data.tree import walk
 from visavis.errors import UserError
 
 Parts = Mapping[str, Mapping[str, Path]]
 """Part -> folder's name -> folder."""
 
-_JOINED = re.compile(rf"({'|'.join(sorted(ALIASES, key=len, reverse=True))})[_-]?([AB])")  # trainA
+_JOINED = re.compile(rf"(?i:({'|'.join(sorted(PARTS, key=len, reverse=True))}))[_-]?([AB])")  # trainA
 _OTHER_LAYOUT = "give --data.layout side-by-side where each picture is a pair"
 _SHOWN = 3  # names in an error, of more
 
@@ -29,7 +32,7 @@ class Side(NamedTuple):
 
     def read(self) -> tuple[Encoded, str]:
         """The pictures, still encoded, and the hash of their contents."""
-        found = of_files(self.root, self.files)
+        found = of_pictures(walk(self.root), tuple(file.relative_to(self.root).parts for file in self.files))
         assert isinstance(found.images, Encoded)
         return found.images, found.digest
 
@@ -100,7 +103,7 @@ def open_sides(config: PairsConfig) -> Parts:
     joined: dict[str, dict[str, Path]] = {}
     for folder in folders:
         if match := _JOINED.fullmatch(folder.name):
-            joined.setdefault(ALIASES[match[1]], {})[match[2]] = folder
+            joined.setdefault(PARTS[match[1].lower()], {})[match[2]] = folder
     return joined or {"train": {folder.name: folder for folder in folders}}
 
 
@@ -142,12 +145,13 @@ def _root(config: PairsConfig) -> Path:
 
 
 def _parts(root: Path) -> dict[str, Path]:
-    return {ALIASES[folder.name]: folder for folder in subfolders(root) if folder.name in ALIASES}
+    return {part: folder for folder in subfolders(root) if (part := part_of(folder.name)) is not None}
 
 
 def _side(folder: Path) -> Side:
-    files = pictures(folder, "**/*")
-    return Side(folder, files, [file.relative_to(folder).with_suffix("").as_posix() for file in files])
+    files = pictures(folder)
+    names = [composed(file.relative_to(folder).with_suffix("").as_posix()) for file in files]
+    return Side(folder, files, names)
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:

@@ -1,6 +1,6 @@
 """The parts of a set of pairs: those of its source, and for those that it lacks a fixed part of its train.
 
-A source has the parts ``train``, ``val`` (or ``valid``, ``validation``) and ``test`` that its folders or
+A source has the parts ``train``, ``val`` and ``test`` (:data:`visavis.data.found.PARTS`) that its folders or
 files are named after, or else is all ``train``.  Of ``val`` and ``test``, each that it lacks is a tenth of
 its train images (rounded, at least one of three), and train is what is left: a source without parts is split
 80 % / 10 % / 10 %.  Which images is a function of their number alone, in the order of their names; no seed
@@ -14,21 +14,20 @@ from numpy.typing import NDArray
 
 from visavis import errors
 from visavis.data import draws
+from visavis.data.found import part_of
 from visavis.errors import UserError
 
 PARTS = ("train", "val", "test")
-ALIASES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-"""What a part may be called -> its name here."""
-
 _SHARE = 0.1
 _STREAM = 0x5911_7  # of random draws
 
 
 def check_part(wanted: str) -> str:
     """The part's name here; raises :class:`UserError` for none of them."""
-    if wanted not in ALIASES:
+    part = part_of(wanted)
+    if part is None:
         raise errors.unknown("split", wanted, PARTS)
-    return ALIASES[wanted]
+    return part
 
 
 def read_from(present: Collection[str], wanted: str, source: str) -> str:

@@ -15,7 +15,7 @@ import tarfile
 import urllib.request
 from pathlib import Path
 
-from visavis.data.cache import root
+from visavis.data import cache
 from visavis.errors import UserError
 from visavis.files import write_atomic
 
@@ -63,7 +63,7 @@ def unpack(tarball: bytes, folder: Path) -> dict[str, bytes]:
 
 
 def _cached() -> Path:
-    return root() / f"onnxruntime-web-{VERSION}"
+    return cache.folder() / f"onnxruntime-web-{VERSION}"
 
 
 def _fetched() -> bytes:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from visavis.data.cache import root
+from visavis.data import cache
 from visavis.errors import UserError, unknown
 from visavis.files import writing
 from visavis.metrics.features.extractor import Extractor, in_colour, resized, takes_pictures
@@ -77,7 +77,7 @@ def weights_file() -> Path:
 
     Raises :class:`UserError` where there is no network, or what came has another hash.
     """
-    path = root() / "weights" / FILE
+    path = cache.folder() / "weights" / FILE
     if not path.exists():
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -76,7 +76,7 @@ def plan(images: Sequence[Path], out: Path, force: bool = False) -> list[Job]:
 def _jobs(given: Path, out: Path) -> list[Job]:
     allowed = ", ".join(SUFFIXES)
     if given.is_dir():
-        inside, skipped = pictures(given, "**/*"), out.resolve()
+        inside, skipped = pictures(given), out.resolve()
         found = [
             file for file in inside if skipped == given.resolve() or skipped not in file.resolve().parents
         ]
