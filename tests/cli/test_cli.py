@@ -301,7 +301,8 @@ def test_no_memory_is_one_line(error: Exception, cli: Cli, monkeypatch: pytest.M
 
     monkeypatch.setattr("visavis.cli.main.run_command", fail)
     done = cli("recipes")
-    assert done.status == 1 and done.err.count("\n") == 1 and "--batch-size" in done.err
+    assert done.status == 1 and done.err.count("\n") == 1 and "out of memory; give fewer" in done.err
+    assert "--batch-size" in cli("train").err
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

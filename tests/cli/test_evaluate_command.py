@@ -45,7 +45,8 @@ def test_a_run_needs_nothing_else_and_the_table_is_for_people(
     lines = done.out.splitlines()
     assert lines[0].split() == ["figure", "value", "95", "%", "interval", "null", "in", "words"]
     assert any(line.startswith("fd_digitsr") and "the null" in line for line in lines)
-    assert lines[-1].startswith(f"120 images (ema) of {digits_run} against 1438 of digits, split train")
+    assert lines[-2] == "reference: 1,438 of 1,438 images (uint8 array), 8x8, grey"
+    assert lines[-3].startswith(f"120 images (ema) of {digits_run} against 1438 of digits, split train")
     sheets = ["closest-pairs.png", "nearest-train-pixels.png", "nearest-train.png"]
     assert sorted(path.name for path in (tmp_path / "sheets").iterdir()) == sheets
 

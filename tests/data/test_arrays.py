@@ -56,7 +56,7 @@ def test_resize(tmp_path: Path, channels: int) -> None:
         ({"images": PIXELS / 255 * 1.5}, "float64 from .* in doubt .* --range unit"),
         ({"images": np.full((2, 4, 4, 3), np.nan)}, "float64"),
         ({"images": PIXELS[0, 0]}, "allowed: uint8"),
-        ({"images": PIXELS[:0]}, r"\[0, 6, 6, 3\]"),
+        ({"images": PIXELS[:0]}, "no images in"),
         ({"images": np.zeros((2, 5, 32, 32), np.uint8)}, r"\[2, 5, 32, 32\]"),
         ({"images": PIXELS, "labels": np.zeros(4, int)}, r"int64 \[4\]"),
         ({"images": PIXELS, "labels": np.full(5, np.nan)}, "float64"),

@@ -78,7 +78,7 @@ def bad_floats(path: Path, value: float) -> Path:
 
 @pytest.mark.parametrize(
     ("value", "words"),
-    [(np.nan, "1 of 5 rows hold NaN.*row 3"), (np.inf, "row 3"), (255.0, "floats from 0 to 255.*scale")],
+    [(np.nan, "1 of 5 rows hold NaN.*row 3"), (np.inf, "row 3"), (1.5, "from 0 to 1.5, .* in doubt .*scale")],
 )
 def test_floats_that_are_no_pixels(tmp_path: Path, value: float, words: str) -> None:
     with pytest.raises(UserError, match=words):

@@ -46,10 +46,11 @@ def test_rows_arrive_at_their_images(tmp_path: Path, fake: Fake) -> None:
 
 
 def test_one_that_fails_is_told_once_and_left_alone(
-    tmp_path: Path, fake: Fake, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, fake: Fake, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake.fails = 1
-    logging.getLogger("visavis").propagate = True
+    monkeypatch.setattr(logging.getLogger("visavis"), "propagate", True)
+    monkeypatch.setattr(logging.getLogger("visavis"), "handlers", [])
     log = RunLog(tmp_path / "run", Logger("trackio", tmp_path / "run", {}))
     for images in (16, 32, 48):
         log.append({"images": images, "loss/D": 0.5})

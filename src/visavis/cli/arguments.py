@@ -91,7 +91,7 @@ def make_parser() -> tuple[Parser, dict[str, Parser]]:
     turn.add_argument("--direction", help="a-to-b (the default) or b-to-a, where the run learned both")
     fit = turn.add_mutually_exclusive_group()
     for name, about in (
-        ("tile", "cut what is larger than the training images into overlapping tiles (the default)"),
+        ("tile", "cut what is larger than the training images into overlapping tiles, at its own scale"),
         ("whole", "run the network on the whole picture"),
         ("resize", "resize the short side to that of the training images"),
     ):
@@ -195,6 +195,9 @@ def _evaluate_arguments(judge: Parser) -> None:
     judge.add_argument("--per-class", action="store_true", help="insist on figures of each class")
     judge.add_argument("--resolution", type=_positive, help="resize the images to this many pixels")
     judge.add_argument("--skip-broken", action="store_true", help="leave out images that do not decode")
+    judge.add_argument(
+        "--range", default="auto", help="black and white in float arrays: unit (0, 1), signed (-1, 1), byte"
+    )
     judge.add_argument("--gallery", type=Path, help="folder for sheets of nearest and closest images")
     judge.add_argument("--out", type=Path, help="write the result, with its record, to this .json")
     judge.add_argument("--device", default="auto")

@@ -247,7 +247,17 @@ def evaluate(given: Namespace) -> None:
     from visavis.report.verdict import verdict
 
     names = ("reference", "features", "n", "weights", "resize", "raw", "seed", "split", "held_out")
-    more = ("resolution", "skip_broken", "infinity", "per_class", "against", "gallery", "out", "device")
+    more = (
+        "range",
+        "resolution",
+        "skip_broken",
+        "infinity",
+        "per_class",
+        "against",
+        "gallery",
+        "out",
+        "device",
+    )
     result = judge(
         given.images,
         classes=tuple(name for name in (given.classes or "").split(",") if name),

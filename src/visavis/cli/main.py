@@ -53,7 +53,7 @@ def _guarded(arguments: list[str]) -> int:
         _complain(f"cannot use '{name if len(name) <= 200 else name[:40] + '…'}': {why}; {mend}")
         return 2
     except (RuntimeError, MemoryError) as error:
-        line = _explain(error)
+        line = _explain(error, "train" in arguments)
         if line is None:
             raise
         _complain(line)
@@ -64,7 +64,7 @@ def _complain(text: str) -> None:
     print(f"visavis: {' '.join(text.split())}", file=sys.stderr)
 
 
-def _explain(error: Exception) -> str | None:
+def _explain(error: Exception, trains: bool) -> str | None:
     """One line for failures that are no bug of ours: divergence, no memory, the death of another process."""
     from torch import OutOfMemoryError
 
@@ -72,7 +72,8 @@ def _explain(error: Exception) -> str | None:
     from visavis.training.loop import Diverged
 
     if isinstance(error, MemoryError | OutOfMemoryError) or "DefaultCPUAllocator" in str(error):
-        return "out of memory; give a smaller --batch-size, smaller networks, or --device cpu"
+        mend = "give a smaller --batch-size, smaller networks" if trains else "give fewer or smaller images"
+        return f"out of memory; {mend}, or --device cpu"
     if isinstance(error, Diverged):
         return (
             f"training diverged: {error}; "

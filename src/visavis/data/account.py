@@ -69,17 +69,26 @@ class Account:
 
     def line(self) -> str:
         """All of it in one line."""
-        kinds = ", ".join(
-            kind if len(self.formats) == 1 else f"{count:,} {kind}" for kind, count in self.formats.items()
-        )
-        told = f"{self.used:,} images ({kinds})" if kinds else f"{self.used:,} images"
-        told += f", {self.sizes()}, {_KINDS.get(self.channels, f'{self.channels} channels')}"
-        return "; ".join([told, *self.notes, *([listed(self.left_out)] if self.left_out else [])])
+        return in_a_line(self.as_json())
 
     def sizes(self) -> str:
         """``64x64 resized to 16x16``, or ``16x16``."""
         stored = " to ".join(_side(size) for size in self.stored)
         return f"{stored} resized to {_side(self.size)}" if self.resized else _side(self.size)
+
+
+def in_a_line(told: Mapping[str, Any]) -> str:
+    """An account, as a record holds it, in one line."""
+    formats, used = told["formats"], told["used"]
+    kinds = ", ".join(kind if len(formats) == 1 else f"{count:,} {kind}" for kind, count in formats.items())
+    stored, size, channels = " to ".join(told["stored"]), told["size"], told["channels"]
+    parts = [
+        f"{used:,} of {told['found']:,} images" + (f" ({kinds})" if kinds else ""),
+        f"{stored} resized to {size}" if told["resized"] else size,
+        _KINDS.get(channels, f"{channels} channels"),
+    ]
+    left = [LeftOut(p["why"], p["images"], p["example"]) for p in told["left_out"]]
+    return "; ".join([", ".join(parts), *told["notes"], *([listed(left)] if left else [])])
 
 
 def listed(parts: Iterable[LeftOut]) -> str:

@@ -1,11 +1,15 @@
 """One encoded image, whatever its format and mode, as square pixels: RGB, grey or RGBA."""
 
 import io
+import warnings
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+"""From 89 megapixels Pillow warns and from twice as many it refuses: a large scan is no bomb."""
 
 _READERS = {
     "PNG": (".png", ".apng"),
@@ -73,7 +77,7 @@ def to_mode(image: Image.Image, mode: str) -> Image.Image:
     if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
         image = ImageOps.exif_transpose(image)
     if image.mode[0] in "IF":
-        image = _from_16_bit(image)
+        image = _from_16_bit(image, image.info.get("transparency"))
     if image.has_transparency_data or mode == "RGBA":
         image = image.convert("RGBA")
         if mode == "RGBA":
@@ -106,11 +110,15 @@ def to_square(image: Image.Image, resolution: int) -> Image.Image:
     return image.resize((resolution, resolution), Image.Resampling.BICUBIC, box=box)
 
 
-def _from_16_bit(image: Image.Image) -> Image.Image:
+def _from_16_bit(image: Image.Image, transparent: object = None) -> Image.Image:
+    """8-bit grey; with an alpha channel where one of the levels is marked as transparent."""
     values = np.asarray(image)
     if image.mode == "F" or values.min() < 0 or values.max() > 65535:
         raise ValueError(f"pixels of mode {image.mode} have no known range; save it with 8 or 16 bits")
-    return Image.fromarray(((values.astype(np.int64) + 128) // 257).astype(np.uint8))
+    grey = Image.fromarray(((values.astype(np.int64) + 128) // 257).astype(np.uint8))
+    if isinstance(transparent, int):
+        grey.putalpha(Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8)))
+    return grey
 
 
 def _reason(error: Exception) -> str:

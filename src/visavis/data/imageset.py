@@ -34,6 +34,11 @@ class ImageSet:
     streamed: bool = False
     """Whether batches are decoded or gathered step by step instead of held on the device."""
 
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        """The account, where there is one: as a set of pairs has them."""
+        return () if self.account is None else (self.account,)
+
     def __len__(self) -> int:
         return int(self.images.shape[0])
 

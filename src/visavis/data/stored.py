@@ -120,6 +120,8 @@ def pixels_of(stored: Stored, span: Range = "auto") -> tuple[NDArray[np.uint8], 
 def _layout(shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> tuple[str, tuple[int, ...]]:
     """``NHWC`` or ``NCHW``, and the shape as ``[N, H, W, C]``."""
     told = f"images of '{name}' are {dtype} {list(shape)}"
+    if shape[:1] == (0,):
+        raise UserError(f"no images in '{name}' (allowed: at least 1); give other images")
     if len(shape) == 3 and 0 not in shape and not (shape[2] in (3, 4) and shape[1] > 4):
         return "NHWC", (*shape, 1)
     if len(shape) == 4 and 0 not in shape:

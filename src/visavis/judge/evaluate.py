@@ -12,6 +12,7 @@ import torch
 
 from visavis.core import Shape
 from visavis.data import DataConfig
+from visavis.data.config import Range
 from visavis.errors import UserError
 from visavis.judge.against import is_result, paired, read_result, stored
 from visavis.judge.by_class import balance, by_class, classes_of, need_classes
@@ -69,6 +70,7 @@ class Options:
     held_out: str = "auto"
     resolution: int | None = None
     skip_broken: bool = False
+    range: Range = "auto"
     infinity: bool = False
     per_class: bool = False
     device: str = "cpu"
@@ -120,7 +122,7 @@ def evaluate(
 
 def _open(given: str | Path, options: Options) -> Source:
     raw, classes, resolution = options.raw, options.classes, options.resolution
-    return open_source(given, raw, classes, resolution, options.skip_broken, options.device)
+    return open_source(given, raw, classes, resolution, options.skip_broken, options.device, options.range)
 
 
 def _extractor(shape: Shape, options: Options) -> Extractor:
@@ -133,11 +135,14 @@ def _extractor(shape: Shape, options: Options) -> Extractor:
 def open_reference(source: Source, options: Options, extractor: Extractor) -> Real:
     """The real images to judge against: those that the options name, or the run's own."""
     asked: dict[str, Any] = {"resolution": source.shape.resolution}
+    if options.skip_broken:
+        asked["skip_broken"] = True
     if options.classes:
         asked["classes"] = options.classes
     if options.split:
         asked["split"] = options.split
     if options.reference is not None:
+        asked["range"] = options.range
         asked["channels"] = "rgb" if source.shape.channels == 3 else "auto"  # colours ask for colours
         config = DataConfig(source=str(options.reference), **asked)
     elif source.data is not None:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from visavis.core import Shape
 from visavis.data import DataConfig
+from visavis.data.account import Account
 from visavis.data.found import digest_of
 from visavis.errors import UserError, listed, unknown
 from visavis.files import read_json
@@ -43,6 +44,8 @@ class Sample:
     """Images that the run had seen."""
     sha256: str | None = None
     """Hash of the file with the generator's weights."""
+    account: Account | None = None
+    """Of images that were read: what was found and what became of it."""
 
     @property
     def digest(self) -> str:

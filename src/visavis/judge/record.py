@@ -80,11 +80,18 @@ def record(sample: Sample, real: Real, seed: int, device: str) -> dict[str, Any]
         "labels": sample.labels is not None,
         "quantisation": sample.quantisation,
         "jpeg": sample.jpeg,
+        "accounts": accounts(sample, real),
         "batch_size": extractor.batch_size,
         "seed": seed,
         "device": device,
         "versions": versions(),
     }
+
+
+def accounts(sample: Sample, real: Real) -> dict[str, Any]:
+    """What became of all that was found, of each set of images that was read."""
+    sides = {"images": sample.account, "reference": real.account, "held_out": real.held_out_account}
+    return {name: account.as_json() for name, account in sides.items() if account is not None}
 
 
 def versions() -> dict[str, str]:

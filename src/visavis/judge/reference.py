@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from visavis.data import DataConfig, ImageSet, cache, draws, load_images
+from visavis.data.account import Account
 from visavis.data.found import digest_of, present_split
 from visavis.data.sources import split_names
 from visavis.errors import UserError, unknown
@@ -52,6 +53,9 @@ class Real:
     unseen: bool
     why: str
     shape: tuple[int, ...]
+    account: Account | None = None
+    """What the reference's source held and what became of it."""
+    held_out_account: Account | None = None
 
     @property
     def trained_on(self) -> Seen:
@@ -121,14 +125,18 @@ def open_real(
         unseen=False,
         why="no image was held out (--held-out none)",
         shape=(images.resolution, images.resolution, images.channels),
+        account=images.account,
     )
     split = _held_out_split(config, held_out)
     if split == "none":
         return real
     if split is not None:
-        other = _see_set(load_images(config.model_copy(update={"split": split})), extractor)
+        others = load_images(config.model_copy(update={"split": split}))
+        other = _see_set(others, extractor)
         _refuse_contained(real, other, split)
-        return replace(real, held_out=other, held_out_name=split, unseen=True, why="")
+        return replace(
+            real, held_out=other, held_out_name=split, unseen=True, why="", held_out_account=others.account
+        )
     order = draws.permutation(len(whole), _HELD_OUT)
     n = len(whole) // SHARE
     rest, aside = (whole.part(np.sort(rows)) for rows in (order[n:], order[:n]))
@@ -153,7 +161,8 @@ def _held_out_split(config: DataConfig, wanted: str) -> str | None:
     taken = [present_split(part.strip(), splits) for part in config.split.split("+")]
     if wanted != "auto":
         if (known := _known(wanted, splits)) is None:
-            raise unknown("held-out split", wanted, (*splits, "auto", "none"))
+            others = tuple(name for name in splits if name not in taken)
+            raise unknown("held-out split", wanted, (*others, "auto", "none"))
         if known in taken:
             raise UserError(
                 f"--held-out {wanted} is a part of the reference '{config.split}'; give another split, or "

@@ -1,7 +1,9 @@
 """What a reader of the figures has to know, in whole sentences."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from visavis.data.account import listed
+from visavis.data.decode import LOSSY
 from visavis.judge.made import Sample, Source
 from visavis.judge.reference import Real
 from visavis.judge.seen import Seen
@@ -10,7 +12,7 @@ from visavis.judge.seen import Seen
 def remarks(sample: Sample, source: Source, real: Real, made: Seen, held_out: Seen | None) -> Sequence[str]:
     """Warnings about a sample, its source and the reference it is judged against."""
     n, d = made.vectors.shape
-    told = []
+    told = list(_of_accounts(sample, real))
     if sample.jpeg:
         told.append(f"{sample.jpeg} of {n} images are JPEGs: compression moves every figure")
     if min(n, len(real.reference)) <= d:
@@ -38,3 +40,25 @@ def remarks(sample: Sample, source: Source, real: Real, made: Seen, held_out: Se
     if real.split == "test":
         told.append("the reference is a test split: memorisation looks for copies of it, not of train")
     return told
+
+
+def _of_accounts(sample: Sample, real: Real) -> Iterator[str]:
+    """What was left out of each set of images or resized, and formats that differ between the sides."""
+    sides = {"images": sample.account, "reference": real.account, "held-out images": real.held_out_account}
+    for name, account in sides.items():
+        if account is None:
+            continue
+        if account.wanted:
+            yield f"{name}: {listed(account.wanted)}"
+        if account.resized:
+            lost = "; what is lost by it is in no figure" if name == "reference" else ""
+            yield f"{name}: {account.sizes()}{lost}"
+    if real.account is None or (sample.account is None and sample.weights == "images"):
+        return
+    made = set() if sample.account is None else set(sample.account.formats)
+    for kind in LOSSY:
+        if kind in real.account.formats and kind not in made:
+            yield (
+                f"{real.account.formats[kind]} reference images are {kind}s and the judged ones are not: "
+                "compression is counted as a difference"
+            )

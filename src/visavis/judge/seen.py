@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 Rows = NDArray[np.int64]
 Pixels = NDArray[np.uint8]
 
-CHUNK = 4096
+CHUNK, CHUNK_BYTES = 4096, 1 << 24
+"""Images, and bytes of images, that are read at a time."""
 _SUMS = "channels last"  # names the order in which extractors take sums; change it with the last digits
 _SOME = 0x50_4E  # a stream of random draws
 
@@ -93,8 +94,8 @@ def see(
 
     def make() -> cache.Arrays:
         vectors, small, logits, hashes = [], [], [], []
-        for start in range(0, n, CHUNK):
-            pixels = torch.from_numpy(np.array(read(np.arange(start, min(start + CHUNK, n)))))
+        for rows in _chunks(read, n, extractor.batch_size):
+            pixels = torch.from_numpy(np.array(read(rows)))
             features = extractor(pixels)
             vectors.append(features.vectors)
             small.append(places(pixels))
@@ -113,6 +114,14 @@ def see(
     logits = torch.from_numpy(np.array(arrays["logits"])) if "logits" in arrays else None
     vectors, small = (torch.from_numpy(np.array(arrays[name])) for name in ("vectors", "small"))
     return Seen(vectors, small, logits, labels, arrays["hashes"], read, digest)
+
+
+def _chunks(read: Callable[[Rows], Pixels], n: int, batch_size: int) -> Iterator[Rows]:
+    """Rows in parts of whole batches that take at most :data:`CHUNK_BYTES`, one batch at least."""
+    most = min(CHUNK, CHUNK_BYTES // max(read(np.arange(1)).nbytes, 1)) if n else 1
+    step = max(most // batch_size, 1) * batch_size
+    for start in range(0, n, step):
+        yield np.arange(start, min(start + step, n))
 
 
 def places(pixels: Tensor) -> Tensor:

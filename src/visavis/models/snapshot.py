@@ -35,6 +35,8 @@ class Description:
     recipe: Mapping[str, Any]
     version: str
     task: str = "generate"
+    shrunk: float = 1.0
+    """How many times larger a translator's training files were than what it was trained on."""
 
     @property
     def condition_classes(self) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from visavis.data.account import in_a_line
 from visavis.report.words import number
 
 LOWER = ("fd_", "fid", "kd_", "js", "ndb", "kl", "collision_rate")
@@ -32,6 +33,9 @@ def verdict(result: Mapping[str, Any]) -> str:
     lines += [f"  {answer['text']}" for answer in result.get("against", {}).get("answers", [])]
     lines += [f"note: {warning}" for warning in result.get("warnings", [])]
     lines += [_made_with(result["record"])] if "record" in result else []
+    lines += [
+        f"{name}: {in_a_line(told)}" for name, told in result.get("record", {}).get("accounts", {}).items()
+    ]
     return "\n".join(lines)
 
 

@@ -155,6 +155,7 @@ def begin(folder: Path, recipe: Recipe, data: AnySet, init: Path | None) -> None
             "classes": list(data.classes),
             "digest": data.digest,
             "skipped": data.skipped,
+            "accounts": [account.as_json() for account in data.accounts],
         },
         "init": None if init is None else str(init.resolve()),
         "version": visavis.__version__,

@@ -9,6 +9,7 @@ import torch
 
 import visavis
 from visavis import files
+from visavis.data import PairSet
 from visavis.metrics import METRICS
 from visavis.models import snapshot
 from visavis.models.load import model_of
@@ -100,6 +101,7 @@ def _description(session: Session) -> Description:
         recipe=plain,
         version=visavis.__version__,
         task=recipe.task,
+        shrunk=data.shrunk if isinstance(data, PairSet) else 1.0,
     )
 
 

@@ -246,6 +246,9 @@ def _claim(session: Session, start: Start, stack: ExitStack) -> None:
     options, images, path = session.options, session.state.images, files.make_folder(session.options.out)
     stack.enter_context(folder.held(path))
     stack.callback(session.log.close)
+    for account in session.data.accounts:
+        if account.wanted or account.resized or account.notes:
+            LOG.info("%s: %s", session.data.name, account.line())
     if session.data.skipped:
         LOG.warning("left out %d broken images of '%s'", session.data.skipped, session.data.name)
     if start.checkpoint is None:

@@ -9,7 +9,7 @@ from visavis.data.account import composed
 from visavis.data.decode import SUFFIXES
 from visavis.data.encoded import Encoded
 from visavis.data.folder import of_pictures, pictures, subfolders
-from visavis.data.found import PARTS, part_of
+from visavis.data.found import PARTS, Found, part_of
 from visavis.data.pairs.config import PairsConfig
 from visavis.data.pairs.splits import need, read_from, rows_of
 from visavis.data.tree import walk
@@ -30,11 +30,11 @@ class Side(NamedTuple):
     files: list[Path]
     names: list[str]
 
-    def read(self) -> tuple[Encoded, str]:
-        """The pictures, still encoded, and the hash of their contents."""
+    def read(self) -> tuple[Encoded, Found]:
+        """The pictures, still encoded, and what was found."""
         found = of_pictures(walk(self.root), tuple(file.relative_to(self.root).parts for file in self.files))
         assert isinstance(found.images, Encoded)
-        return found.images, found.digest
+        return found.images, found
 
     def take(self, rows: Iterable[int]) -> "Side":
         """These pictures only."""

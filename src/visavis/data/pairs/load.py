@@ -52,8 +52,10 @@ def load_pairs(config: PairsConfig, split: str | None = None) -> PairSet:
         tuple(np.delete(np.array(names, object), arrays[broken]))
         for names, broken in ((content.names_a, "broken_a"), (content.names_b, "broken_b"))
     )
+    sides = content.sides
     if config.direction == "b-to-a":
         a, b, names_a, names_b = b, a, names_b, names_a
+        sides = sides[::-1]
     paired = config.layout != "unpaired"
     skipped = len(arrays["broken_a"]) + (0 if paired else len(arrays["broken_b"])) + content.left_out
     return PairSet(
@@ -66,6 +68,8 @@ def load_pairs(config: PairsConfig, split: str | None = None) -> PairSet:
         digest_of("pair set", key, config.direction, str(a.shape), str(b.shape), f"{skipped} skipped"),
         skipped,
         jitter,
+        accounts=tuple(side.account for side in sides),
+        shrunk=sides[0].shrunk if sides and a.shape == b.shape else 1.0,
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.core import Shape
+from visavis.data.account import Account
 
 UInt8 = NDArray[np.uint8]
 
@@ -31,6 +32,10 @@ class PairSet:
     """How many broken images and stems without partner were left out."""
     jitter: int = 0
     """Pixels of ``b`` beyond the resolution."""
+    accounts: tuple[Account, ...] = ()
+    """What became of the files of a and of b, or of those that hold both; none where no file was read."""
+    shrunk: float = 1.0
+    """How many times larger the files of a are than what is used of them, in the median."""
 
     labels: None = None
     classes: tuple[str, ...] = ()

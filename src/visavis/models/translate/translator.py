@@ -26,6 +26,12 @@ DIRECTIONS: Mapping[str, str] = {"a-to-b": "G_ab", "b-to-a": "G_ba"}
 """Which network of a run that learned both ways goes which way."""
 FITS = ("tile", "whole", "resize")
 
+NEAR = 1.2
+"""A scale that is nearer to that of the training files is taken as it is."""
+RESCALED = (
+    "pictures were made {:.3g} times smaller, as the training files were, and the results large again; "
+    "--tile takes them as they are"
+)
 GREY_TO_COLOUR = "grey pictures became colour by repetition, since this run's network takes colour"
 COLOUR_TO_GREY = "colour pictures became grey by luminance, since this run's network takes grey"
 
@@ -110,7 +116,9 @@ class Translator:
     ``whole`` runs it in one piece, ``resize`` makes the short side that of the training images first; what is
     smaller than these, or no multiple of the network's stride, is padded by reflection and cut again.  None:
     ``tile``, where the network takes any size, else ``resize``: a network of one size takes the centre
-    square.  ``original_size`` resizes the result back.
+    square.  ``original_size`` resizes the result back.  Where the training files were larger than what the
+    network was trained on (:attr:`Description.shrunk`), pictures are made as many times smaller by default,
+    and the result large again: a network knows lines and shapes at one scale.
 
     Raises :class:`UserError` for a run that is no translator and what its network cannot do.
     """
@@ -138,6 +146,13 @@ class Translator:
         if original_size and self.fit != "resize":
             raise UserError("the original size is lost by --resize only; leave --original-size out")
         self.original_size = original_size
+        self.shrunk = 1.0
+        if (
+            fit is None
+            and self.any_size
+            and max(model.description.shrunk, 1 / model.description.shrunk) > NEAR
+        ):
+            self.shrunk = model.description.shrunk
 
     def sheet(self, rgb: Pixels, place: int = 0) -> Sheet:
         """Picture number ``place``, uint8 ``[H, W, 3]``, as the network takes it."""
@@ -148,6 +163,11 @@ class Translator:
         original = None
         if self.fit == "resize":
             picture, original = self._resized(picture)
+        elif self.shrunk != 1:
+            note = ". ".join(filter(None, (note, RESCALED.format(self.shrunk))))
+            original = (picture.width * self.scale, picture.height * self.scale)
+            width, height = (max(1, round(side / self.shrunk)) for side in picture.size)
+            picture = picture.resize((width, height), Image.Resampling.BICUBIC)
         pixels = np.asarray(picture).reshape(picture.height, picture.width, self.shape.channels)
         height, width, _ = pixels.shape
         rows, columns = self._cuts(height), self._cuts(width)
