@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from visavis.api import evaluate as evaluate
     from visavis.api import train as train
+    from visavis.api import verify as verify
     from visavis.errors import UserError as UserError
     from visavis.models.load import load as load
     from visavis.models.model import Model as Model
@@ -22,10 +23,11 @@ _WHERE = {
     "Model": "models.model",
     "train": "api",
     "evaluate": "api",
+    "verify": "api",
     "UserError": "errors",
 }
 
-__all__ = ["Model", "UserError", "__version__", "evaluate", "load", "train"]
+__all__ = ["Model", "UserError", "__version__", "evaluate", "load", "train", "verify"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Training and judging from Python: :func:`train`, :func:`evaluate`, the same path as the command line."""
+"""Training and judging from Python: :func:`train`, :func:`evaluate`, :func:`verify`, as the command line."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -113,3 +113,31 @@ def evaluate(
     if out is not None:
         write_json(out, result)
     return result
+
+
+def verify(run: str | Path, *, device: str = "auto") -> dict[str, Any]:
+    """Measure again what a run, an exported folder or a model of the hub claims.
+
+    Returns ``{"model", "holds", "figures": [{"figure", "claimed", "interval", "measured", "holds"}]}``.
+    Raises :class:`visavis.UserError` where nothing is claimed, or where not the same can be measured.
+    """
+    from visavis.judge import by_task
+    from visavis.judge import verify as claims
+    from visavis.judge.evaluate import evaluate as judge
+
+    where = str(pick_device(device))
+    claimed = claims.claims_of(run, where)
+    how = claims.again(claimed, where)
+    path = claimed.model.origin
+    assert path is not None
+    task = claimed.model.description.task
+    result = by_task.judge_translator(path, how) if task == "translate" else judge(path, how).result
+    if task == "reconstruct":
+        result |= {"reconstruction": by_task.reconstructions(path, how)}
+    claims.compare_records(claimed.result, result)
+    found = claims.checks(claimed.figures, result)
+    return {
+        "model": str(run),
+        "holds": all(check.holds for check in found),
+        "figures": [check.told() for check in found],
+    }

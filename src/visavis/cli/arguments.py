@@ -105,7 +105,13 @@ def make_parser() -> tuple[Parser, dict[str, Parser]]:
 
     _report_arguments(command("report", commands.report, "one page of one run, or of several side by side"))
     deploy.export_arguments(
-        command("export", deploy.export, "write a run as ONNX, or as a page in the browser")
+        command(
+            "export", deploy.export, "write a run as a folder of the hub, as ONNX, as a page in the browser"
+        )
+    )
+
+    deploy.verify_arguments(
+        command("verify", deploy.verify, "measure again what a model's card claims; 1 if it lies outside")
     )
 
     command("selftest", commands.selftest, "check the metrics against answers that are known")

@@ -131,7 +131,8 @@ def _judge_unjudged(given: Namespace, folders: Sequence[Path]) -> None:
     """Judge runs into their own folders, as ``visavis evaluate RUN --out … --gallery …`` would."""
     from visavis.api import evaluate as judge
     from visavis.judge.by_task import task_of
-    from visavis.report.runfiles import EVALUATION, GALLERY
+    from visavis.models.results import EVALUATION
+    from visavis.report.runfiles import GALLERY
 
     for folder in folders:
         gallery = None if task_of(folder) == "translate" else folder / GALLERY

@@ -3,15 +3,23 @@
 import argparse
 from argparse import Namespace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from visavis.cli.output import show
 from visavis.errors import UserError
+
+if TYPE_CHECKING:
+    from visavis.models.model import Model
 
 
 def export_arguments(parser: argparse.ArgumentParser) -> None:
     """What ``visavis export`` takes."""
     parser.add_argument("run", type=Path, help="a run's folder, or one of its snapshots")
+    parser.add_argument(
+        "--to", type=Path, metavar="FOLDER", help="a folder as the hub has it: weights, card, scores"
+    )
+    parser.add_argument("--push", metavar="OWNER/NAME", help="send that folder to the Hugging Face hub")
+    parser.add_argument("--licence", help="of the weights, by the hub's name, as in cc-by-4.0")
     parser.add_argument(
         "--onnx", type=Path, metavar="FILE", help="ONNX: FILE, and FILE-critic and so on beside"
     )
@@ -25,12 +33,21 @@ def export(given: Namespace) -> None:
     """Write a run in the forms that are asked for."""
     from visavis.models.load import load
 
-    if given.onnx is None and given.web is None:
-        raise UserError("nothing to export; give --onnx FILE, --web FOLDER or --web PAGE.html")
+    if given.to is given.push is given.onnx is given.web is None:
+        raise UserError(
+            "nothing to export; give --to FOLDER, --push OWNER/NAME, --onnx FILE, --web FOLDER or PAGE.html"
+        )
+    if given.licence is not None and given.to is given.push is None:
+        raise UserError("--licence is for --to FOLDER and --push OWNER/NAME; give one, or leave it out")
     if given.half and given.onnx is None:
         raise UserError("--half is for --onnx FILE; give it too, or leave --half out")
     model = load(given.run)
     found: dict[str, Any] = {"run": str(given.run), "images": model.description.images}
+    if given.to is not None:
+        model.save_pretrained(given.to, name=name_of(given.run), licence=given.licence)
+        found |= {"to": str(given.to), "judged": judged(model)}
+    if given.push is not None:
+        found |= {"pushed": model.push_to_hub(given.push, licence=given.licence), "judged": judged(model)}
     if given.onnx is not None:
         from visavis.export.onnx import OPSET, SEEDS
         from visavis.export.onnx import export as to_onnx
@@ -44,6 +61,44 @@ def export(given: Namespace) -> None:
     show(given, found)
 
 
+def verify_arguments(parser: argparse.ArgumentParser) -> None:
+    """What ``visavis verify`` takes."""
+    parser.add_argument("run", type=Path, help="a run, a folder of visavis export --to, owner/name")
+    parser.add_argument("--device", default="auto")
+
+
+def verify(given: Namespace) -> int:
+    """Measure again what a model claims; 1 if a figure lies outside."""
+    from visavis.api import verify as check
+    from visavis.report.words import number
+
+    found = check(given.run, device=given.device)
+    if given.json:
+        show(given, found)
+        return 0 if found["holds"] else 1
+    for row in found["figures"]:
+        ends = "no interval" if row["interval"] is None else " … ".join(map(_end, row["interval"]))
+        measured = "not measured" if row["measured"] is None else number(row["measured"])
+        verdict = "holds  " if row["holds"] else "OUTSIDE"
+        print(f"{verdict} {row['figure']}: claimed {number(row['claimed'])} ({ends}), measured {measured}")
+    outside = sum(not row["holds"] for row in found["figures"])
+    print(f"{len(found['figures'])} figures measured again, {outside or 'none'} outside")
+    return 0 if found["holds"] else 1
+
+
+def _end(value: float | None) -> str:
+    from visavis.report.words import number
+
+    return "∞" if value is None else number(value)
+
+
 def name_of(run: Path) -> str:
     """What a run is called: its folder's name, or a snapshot's file's."""
     return run.stem if run.is_file() else run.resolve().name
+
+
+def judged(model: "Model") -> bool:
+    """Whether a judgement of the model goes along, so that its card has scores."""
+    from visavis.models.results import result_of
+
+    return model.origin is not None and result_of(model.origin, model.description.images) is not None

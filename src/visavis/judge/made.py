@@ -20,6 +20,7 @@ from visavis.judge.reference import Real
 from visavis.judge.seen import Pixels, Rows, Seen, see
 from visavis.models.generator import latents
 from visavis.models.load import model_of
+from visavis.models.results import folder_of
 from visavis.models.snapshot import CHECKPOINT, find_snapshot, load_checkpoint, load_snapshot
 
 RAW = "nets.G."
@@ -80,7 +81,7 @@ class Generated:
     ) -> None:
         snapshot = find_snapshot(path)
         networks, description = load_snapshot(snapshot)
-        folder = snapshot.parent.parent if snapshot.parent.name == "snapshots" else snapshot.parent
+        folder = folder_of(snapshot)
         self._seen, weights = description.images, snapshot
         if raw:
             weights = folder / CHECKPOINT

@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from visavis.data.hub import is_hub_name
 from visavis.errors import UserError
 from visavis.models.autoencoder import Reconstructs
 from visavis.models.critic import Compares
@@ -47,6 +48,21 @@ def model_of(
 
 
 def load(run: str | Path, device: str = "cpu") -> Model:
-    """The newest snapshot of a run, or the snapshot file given, ready to use."""
-    where = pick_device(str(device))
-    return model_of(*load_snapshot(find_snapshot(Path(run))), device=where)
+    """A model, ready to use: the newest snapshot of a run, a snapshot, an exported folder, one of the hub.
+
+    ``owner/name`` is looked for on the hub where neither it nor a folder ``owner`` is here.
+    """
+    path = find_snapshot(local(run))
+    model = model_of(*load_snapshot(path), device=pick_device(str(device)))
+    model.origin = path
+    return model
+
+
+def local(run: str | Path) -> Path:
+    """The path of a run, fetched into the cache if it is one of the hub."""
+    path = Path(run).expanduser()
+    if path.exists() or path.parent.exists() or not is_hub_name(str(run)):
+        return path
+    from visavis.models.share import fetch
+
+    return fetch(str(run))

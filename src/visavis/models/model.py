@@ -5,7 +5,7 @@ An ability is a class with a few methods, one a file: :class:`Samples`, :class:`
 """
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -50,6 +50,8 @@ class Model:
         self.networks = {name: net.to(device).eval() for name, net in networks.items()}
         self.description = description
         self.device = torch.device(device)
+        self.origin: Path | None = None
+        """The snapshot that it was loaded from."""
 
     def __getattr__(self, name: str) -> Any:
         """Refuse an ability's method that this model lacks, in one line."""
@@ -118,6 +120,57 @@ class Model:
     def picture_pixels(self, given: Picture) -> Tensor:
         """A picture at the model's resolution, uint8 ``[H, W, C]``."""
         return to_uint8(self.picture(given)[None]).permute(0, 2, 3, 1)[0]
+
+    def save_pretrained(self, folder: str | Path, *, name: str = "", licence: str | None = None) -> None:
+        """Write a folder as the hub has it: ``config.json``, ``model.safetensors``, a card with the scores.
+
+        ``name``: what the card calls it (the folder's); ``licence``: of the weights, by the hub's identifier.
+        Raises :class:`UserError` where something stands already.
+        """
+        from visavis.models.share import save
+
+        save(self, Path(folder), name, licence)
+
+    def push_to_hub(self, repository: str, *, licence: str | None = None, **how: Any) -> str:
+        """Send that folder to the hub as ``owner/name``; returns the commit's address.
+
+        ``how``: ``private``, ``token``, ``branch``, ``commit_message``, ``create_pr``, as the hub's mixin has
+        them.
+        """
+        from visavis.models.share import push
+
+        return push(self, repository, licence, **how)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        id_or_path: str | Path,
+        *,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        cache_dir: str | Path | None = None,
+        local_files_only: bool = False,
+        force_download: bool = False,
+        device: str = "cpu",
+    ) -> Self:
+        """The model of a folder, or of the hub's ``owner/name``, of any task.
+
+        Called on the class of a task it raises :class:`UserError` for a model of another.
+        """
+        from visavis.models.share import from_pretrained
+
+        found = from_pretrained(
+            id_or_path,
+            revision=revision,
+            token=token,
+            cache_dir=cache_dir,
+            local_files_only=local_files_only,
+            force_download=force_download,
+            device=device,
+        )
+        if not isinstance(found, cls):
+            raise UserError(f"'{id_or_path}' is a {type(found).__name__} (asked for: {cls.__name__})")
+        return found
 
 
 def pictures(pixels: Pixels) -> list[Image.Image]:

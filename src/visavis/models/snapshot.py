@@ -21,6 +21,8 @@ FORMAT = 1
 CHECKPOINT = "checkpoint.safetensors"
 PREVIOUS = "checkpoint-previous.safetensors"
 BEST = "best.safetensors"
+WEIGHTS = "model.safetensors"
+"""The snapshot of a folder of the hub, as others name it."""
 
 
 @dataclass(frozen=True)
@@ -106,12 +108,14 @@ def snapshots(folder: Path) -> list[Path]:
 
 
 def find_snapshot(path: Path) -> Path:
-    """The snapshot that a path means: the file itself, or the newest of a run's."""
+    """The snapshot that a path means: the file itself, the newest of a run's, an exported folder's."""
     if path.is_file():
         return path
     if not path.is_dir():
         raise UserError(f"no run at '{path}'; train one with: visavis train --out {path}")
     found = snapshots(path)
+    if not found and (path / WEIGHTS).is_file():
+        return path / WEIGHTS
     if not found:
         raise UserError(f"'{path}' holds no snapshot yet; train on with: visavis train --out {path}")
     return found[-1]

@@ -6,11 +6,11 @@ A configuration builds its network from an image shape and a number of classes (
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from torch import nn
 
 from visavis.core import Config, IntTuple, Shape
-from visavis.errors import UserError
+from visavis.errors import UserError, in_plain_words
 from visavis.networks.autoencoder import ConvDecoder, ConvEncoder, ResidualDecoder, ResidualEncoder
 from visavis.networks.biggan import BigGANGenerator
 from visavis.networks.critic import LabelMap, PairCritic
@@ -203,9 +203,12 @@ def build(networks: Mapping[str, Any], shape: Shape, classes: int) -> dict[str, 
     for name, config in networks.items():
         try:
             built[name] = adapter.validate_python(config).build(shape, classes)
-        except (ValueError, RuntimeError) as error:  # pydantic's and torch's complaints
-            if isinstance(error, UserError):
-                raise
+        except UserError:
+            raise
+        except ValidationError as error:
+            why = in_plain_words(error.errors()[0], f"networks.{name}")
+            raise UserError(f"cannot build network {name}: {why}; mend --networks.{name}") from error
+        except (ValueError, RuntimeError) as error:  # torch's complaints
             raise UserError(f"cannot build network {name}: {error}; mend --networks.{name}") from error
     return built
 

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import visavis
+from visavis.models.results import EVALUATION
 from visavis.report.charts import Chart, charts_of, histogram, svg
 from visavis.report.film import film, galleries, strip
-from visavis.report.runfiles import EVALUATION, GALLERY, RunFiles
+from visavis.report.runfiles import GALLERY, RunFiles
 from visavis.report.scores import scores_of
 from visavis.report.sentences import Diagnose, of_one, of_runs
 from visavis.report.series import Axis, Panel, panels, watched_panels

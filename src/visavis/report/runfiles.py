@@ -8,10 +8,9 @@ from typing import Any
 
 from visavis.errors import UserError
 from visavis.files import JsonLines, Row, read_json
+from visavis.models.results import results
 from visavis.models.snapshot import find_snapshot, snapshots
 
-EVALUATION = "evaluation.json"
-"""Where ``visavis report --evaluate`` puts a judgement; any other result beside it is read as well."""
 GALLERY = "gallery"
 
 
@@ -89,17 +88,7 @@ class RunFiles:
     @cached_property
     def results(self) -> list[dict[str, Any]]:
         """What ``visavis evaluate --out`` left in the folder, the newest last."""
-        found = []
-        for path in sorted(self.folder.glob("*.json")):
-            if path.name == "recipe.json":
-                continue
-            try:
-                result = read_json(path)
-            except UserError:  # another program's, or half written
-                continue
-            if isinstance(result, dict) and isinstance(result.get("record"), dict):
-                found.append(result)
-        return sorted(found, key=lambda result: result["record"].get("trained_images") or 0)
+        return results(self.folder)
 
     @property
     def result(self) -> dict[str, Any] | None:

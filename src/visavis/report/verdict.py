@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from visavis.data.account import in_a_line
+from visavis.models.results import figures as parts
 from visavis.report.words import number
 
 LOWER = ("fd_", "fid", "kd_", "js", "ndb", "kl", "collision_rate")
@@ -11,8 +12,6 @@ EITHER_WAY = ("spread", "gap", "authenticity")
 """Figures of which more is not better."""
 SHARES = ("ndb", "js")
 """Figures that end at 1: three times the null is far."""
-APART = ("per_class", "by_class", "warnings", "record", "against", "shares")
-"""What the table leaves to the JSON."""
 Row = tuple[str, str, str, str, str]
 
 
@@ -39,15 +38,10 @@ def verdict(result: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def figures(result: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[Row]:
+def figures(result: Mapping[str, Any]) -> Iterator[Row]:
     """The rows of the table: figure, value, interval, null, and what that says in words."""
-    for name, part in result.items():
-        if name in APART or not isinstance(part, Mapping):
-            continue
-        if "value" in part:
-            yield _row(" ".join([*above, name]).replace("_", " ") if above else name, name, part)
-        else:
-            yield from figures(part, (*above, name))
+    for path, part in parts(result):
+        yield _row(" ".join(path).replace("_", " ") if len(path) > 1 else path[0], path[-1], part)
 
 
 def _row(shown: str, name: str, part: Mapping[str, Any]) -> Row:
