@@ -57,9 +57,8 @@ def test_one_that_fails_is_told_once_and_left_alone(
     log.close()
     assert len(fake.rows) == 1
     assert [row["images"] for row in log.rows()] == [16, 32, 48]
-    assert [r.getMessage() for r in caplog.records] == [
-        "the logger 'trackio' failed and is left alone from here on: no network"
-    ]
+    told = {id(r): r.getMessage() for r in caplog.records}  # one record may pass by two handlers
+    assert list(told.values()) == ["the logger 'trackio' failed and is left alone from here on: no network"]
 
 
 def test_a_training_goes_on_without_its_logger(tmp_path: Path, cli: Cli, fake: Fake) -> None:
