@@ -32,6 +32,7 @@ ALLOWED = {
     "export": MATTER | {"models"},
     "runs": MATTER | {"objectives", "recipes", "models", "metrics", "judge", "report"},
     "bench": MATTER | {"objectives", "recipes", "models", "metrics", "judge", "runs"},
+    "serve": MATTER | {"models", "metrics", "judge", "report", "export", "runs"},
     "api": MATTER | {"recipes", "models", "judge", "report", "runs"},
 }
 """Room -> the rooms that it may import, floor by floor; the command line stands on top of all."""

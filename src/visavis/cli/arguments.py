@@ -110,6 +110,7 @@ def make_parser() -> tuple[Parser, dict[str, Parser]]:
         )
     )
 
+    deploy.demo_arguments(command("demo", deploy.demo, "open a run's page in this machine's browser"))
     deploy.verify_arguments(
         command("verify", deploy.verify, "measure again what a model's card claims; 1 if it lies outside")
     )

@@ -92,6 +92,32 @@ def _end(value: float | None) -> str:
     return "∞" if value is None else number(value)
 
 
+def demo_arguments(parser: argparse.ArgumentParser) -> None:
+    """What ``visavis demo`` takes."""
+    parser.add_argument("run", type=Path, help="a run's folder, also while it trains, or a snapshot")
+    parser.add_argument("--port", type=int, help="of 127.0.0.1 (default 7860, or any that is free)")
+    parser.add_argument("--no-browser", action="store_true", help="tell the address, and open nothing")
+
+
+def demo(given: Namespace) -> None:
+    """Show a run's page to this machine's browser until Ctrl-C."""
+    import sys
+    import webbrowser
+    from contextlib import suppress
+
+    from visavis.models.load import local
+    from visavis.serve.demo import HOST, open_server
+
+    with open_server(local(given.run), name_of(given.run), given.port) as server:
+        url = f"http://{HOST}:{server.server_port}/"
+        show(given, {"url": url} if given.json else {"page": f"{url} (Ctrl-C ends it)"})
+        sys.stdout.flush()
+        if sys.stdout.isatty() and not given.no_browser:
+            webbrowser.open(url)
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
+
+
 def name_of(run: Path) -> str:
     """What a run is called: its folder's name, or a snapshot's file's."""
     return run.stem if run.is_file() else run.resolve().name

@@ -31,6 +31,6 @@ class SelfAttention(nn.Module):
         query = self.query(x).flatten(2)  # [N, C/8, H·W]
         key, value = (max_pool2d(of(x), 2).flatten(2) for of in (self.key, self.value))
         weights = (query.transpose(1, 2) @ key).softmax(2)  # [N, H·W, H·W/4]
-        seen = (value @ weights.transpose(1, 2)).reshape(len(x), -1, *x.shape[2:])
+        seen = (value @ weights.transpose(1, 2)).reshape(x.shape[0], -1, *x.shape[2:])
         y: Tensor = x + self.gain * self.out(seen)
         return y

@@ -185,7 +185,7 @@ class Concat(Head):
         """``[N, F] -> [N, 2, hidden]``: the first layer's part as first and as second member."""
         weights = torch.cat(self.first.weight.chunk(2, dim=1))  # [2 · hidden, F]
         parts = product(features, weights) if self.training else nn.functional.linear(features, weights)
-        return parts.reshape(len(parts), 2, -1).float()
+        return parts.reshape(parts.shape[0], 2, -1).float()
 
     def score(self, a: Tensor, b: Tensor) -> Tensor:
         """``[…, 2, hidden] -> […]``."""

@@ -24,7 +24,7 @@ class MinibatchStddev(nn.Module):
         centred = wide - parallel.mean(wide.mean(0))
         var = parallel.mean(centred.square().mean(0))
         spread = ((var + EPS).sqrt() - EPS**0.5).mean()  # the root's slope stays finite at 0
-        return torch.cat([x, spread.to(x.dtype).expand(len(x), 1, *x.shape[2:])], dim=1)
+        return torch.cat([x, spread.to(x.dtype).expand(x.shape[0], 1, *x.shape[2:])], dim=1)
 
 
 class MinibatchDiscrimination(nn.Module):

@@ -68,7 +68,7 @@ class Maxout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``[N, width_in] -> [N, width_out]``."""
         y: Tensor = self.linear(x)
-        return y.reshape(len(y), -1, self.pieces).amax(2)
+        return y.reshape(y.shape[0], -1, self.pieces).amax(2)
 
 
 class MLPBranch(Config):

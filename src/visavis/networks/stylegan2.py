@@ -150,7 +150,7 @@ class Synthesis(nn.Module):
 
     def forward(self, w: Tensor) -> Tensor:
         """The w of every layer to images."""
-        x = self.convs[0](self.constant.expand(len(w), -1, -1, -1), w[:, 0])
+        x = self.convs[0](self.constant.expand(w.shape[0], -1, -1, -1), w[:, 0])
         rgb: Tensor = self.to_rgb[0](x, w[:, 1])
         for stage in range(1, len(self.to_rgb)):
             first = 2 * stage - 1

@@ -121,6 +121,25 @@ def configure(model: Model, name: str, digest: str, live: bool = False) -> dict[
     }
 
 
+def blank(name: str, live: bool) -> dict[str, Any]:
+    """The configuration of a page without a model: of a run that has no snapshot yet."""
+    return {
+        "name": name,
+        "title": name,
+        "line": "",
+        "channels": 1,
+        "resolution": 1,
+        "classes": [],
+        "abilities": [],
+        "parts": [],
+        "proof": "",
+        "paper": "#ffffff",
+        "digest": "",
+        "live": live,
+        "record": {"run": name},
+    }
+
+
 def compose(config: Mapping[str, Any], embedded: Mapping[str, bytes]) -> str:
     """The page as one text, with ``embedded`` assets inside."""
     scripts = "\n".join((PAGE / each).read_text() for each in SCRIPTS)
