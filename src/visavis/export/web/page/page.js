@@ -315,11 +315,12 @@ function curves(rows) {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const x = (images) => pad + (images / rows.values.at(-1)[0]) * (width - pad - 12);
   const y = (value) => height - 28 - ((value - low) / (high - low || 1)) * (height - 52);
-  const line = (i) => rows.values.filter((row) => Number.isFinite(row[i + 1])).map((row) => `${x(row[0]).toFixed(1)},${y(row[i + 1]).toFixed(1)}`).join(" ");
+  const points = (i) => rows.values.filter((row) => Number.isFinite(row[i + 1])).map((row) => `${x(row[0]).toFixed(1)},${y(row[i + 1]).toFixed(1)}`);
+  const line = (i) => (points(i).length === 1 ? [...points(i), ...points(i)] : points(i)).join(" ");  // one point is a dot
   const text = (left, top, words, extra = "") => `<text x="${left}" y="${top}" ${extra}>${words}</text>`;
   const clean = (word) => word.replace(/[<&>"]/g, "");
   $("training-curves").innerHTML = `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="Losses against images seen: ${clean(names.join(", "))}">` +
-    names.map((name, i) => `<polyline fill="none" stroke="${colours[i % 4]}" stroke-width="2" stroke-dasharray="${["", "6 3", "2 3", "8 2 2 2"][i % 4]}" points="${line(i)}"/>` + text(pad + 8 + i * 130, 16, clean(name), `style="fill:${colours[i % 4]}"`)).join("") +
+    names.map((name, i) => `<polyline fill="none" stroke="${colours[i % 4]}" stroke-width="2" stroke-linecap="round" stroke-dasharray="${["", "6 3", "2 3", "8 2 2 2"][i % 4]}" points="${line(i)}"/>` + text(pad + 8 + i * 130, 16, clean(name), `style="fill:${colours[i % 4]}"`)).join("") +
     text(4, y(high) + 4, high.toPrecision(3)) + text(4, y(low) + 4, low.toPrecision(3)) +
     text(width - 12, height - 8, `${rows.values.at(-1)[0].toLocaleString("en")} images`, 'text-anchor="end"') + "</svg>";
 }
