@@ -9,6 +9,7 @@ DEMO := runs/demo
 # A run that was made with other settings is refused, so the demo always starts afresh.
 demo: $(VENV)/.installed
 	$(BIN)/visavis train mnist --out $(DEMO) --fresh --time 200s
+	@echo "to play with it in the browser: $(BIN)/visavis demo $(DEMO)"
 
 test: $(VENV)/.installed-test
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
@@ -29,7 +30,7 @@ web-runtime: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[export]'
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed

@@ -111,6 +111,7 @@ def make_parser() -> tuple[Parser, dict[str, Parser]]:
     )
 
     deploy.demo_arguments(command("demo", deploy.demo, "open a run's page in this machine's browser"))
+    deploy.serve_arguments(command("serve", deploy.serve, "serve runs over HTTP"))
     deploy.verify_arguments(
         command("verify", deploy.verify, "measure again what a model's card claims; 1 if it lies outside")
     )

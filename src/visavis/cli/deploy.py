@@ -118,6 +118,52 @@ def demo(given: Namespace) -> None:
             server.serve_forever()
 
 
+def serve_arguments(parser: argparse.ArgumentParser) -> None:
+    """What ``visavis serve`` takes."""
+    parser.add_argument(
+        "runs", nargs="+", metavar="RUN", help="runs, snapshots, exported folders, owner/name; NAME=RUN names"
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="another than this machine's own needs a key")
+    parser.add_argument("--port", type=int, default=8000, help="0: any (default 8000)")
+    parser.add_argument("--api-key", help="what clients must send (or VISAVIS_API_KEY in the environment)")
+    parser.add_argument("--queue", help="requests that may wait (default 256); then 429")
+    parser.add_argument("--batch", help="images made at a time (default 64); 1: each request alone")
+    parser.add_argument("--images", help="of one request, at most (default 64)")
+    parser.add_argument("--upload-bytes", help="of a picture (default 8000000)")
+    parser.add_argument("--pixels", help="of a picture (default 16000000)")
+    parser.add_argument("--seconds", help="for a request, at most (default 30)")
+    parser.add_argument("--device", default="auto")
+
+
+def serve(given: Namespace) -> None:
+    """Serve runs over HTTP until SIGTERM or Ctrl-C."""
+    import os
+
+    from visavis.export.extras import need
+
+    need("serve", "fastapi", "uvicorn", "multipart", "prometheus_client")
+    from pydantic import ValidationError
+
+    from visavis.serve.limits import Limits
+    from visavis.serve.start import serve as start
+
+    named = ("queue", "batch", "images", "upload_bytes", "pixels", "seconds")
+    try:
+        limits = Limits(**{name: value for name in named if (value := getattr(given, name)) is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = str(first["loc"][0]).replace("_", "-")
+        raise UserError(f"--{option} '{first['input']}': {first['msg']}") from None
+
+    def ready(url: str, names: "list[str]") -> None:
+        found = {"url": url, "models": names, "api": f"{url}/openapi.json"}
+        show(given, found if given.json else found | {"models": ", ".join(names)})
+        print(end="", flush=True)
+
+    key = given.api_key or os.environ.get("VISAVIS_API_KEY")
+    start(given.runs, given.host, given.port, key, limits, given.device, ready)
+
+
 def name_of(run: Path) -> str:
     """What a run is called: its folder's name, or a snapshot's file's."""
     return run.stem if run.is_file() else run.resolve().name

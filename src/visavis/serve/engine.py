@@ -8,11 +8,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
+
 Run = Callable[[Sequence[Any]], Sequence[Any]]
 """From what several jobs give to what each gets, in order."""
 
 
-class Busy(Exception):
+class BusyError(Exception):
     """The queue is full; ``seconds``: when to ask again."""
 
     def __init__(self, seconds: int) -> None:
@@ -20,7 +22,7 @@ class Busy(Exception):
         self.seconds = seconds
 
 
-class Closed(Exception):
+class ClosedError(Exception):
     """The service is stopping and takes nothing more."""
 
 
@@ -70,13 +72,13 @@ class Engine:
         self._thread.start()
 
     def submit(self, job: Job) -> None:
-        """Queue a job; raises :class:`Busy` where the queue is full, :class:`Closed` after :meth:`stop`."""
+        """Queue a job; raises :class:`BusyError` for a full queue, :class:`ClosedError` after a stop."""
         with self._ready:
             if not self._open:
-                raise Closed
+                raise ClosedError
             if len(self._queue) >= self.limit:
                 self.told.refused += 1
-                raise Busy(self._wait())
+                raise BusyError(self._wait())
             self._queue.append(job)
             self._ready.notify()
 
@@ -104,7 +106,7 @@ class Engine:
                     self._ready.wait()
                 if not self._queue:
                     return
-                jobs = list(self._next())
+                jobs = self._rounded(list(self._next()))
             if jobs:
                 self._make(jobs)
 
@@ -127,10 +129,23 @@ class Engine:
                     break
         self._queue.extendleft(reversed(others))
 
+    def _rounded(self, jobs: list[Job]) -> list[Job]:
+        """As many of them as make a power of two of images; the others go back to the queue's head.
+
+        A convolution is prepared anew for each size of batch that it has not seen.
+        """
+        total = sum(job.size for job in jobs)
+        most = 1 << max(total.bit_length() - 1, 0)
+        while len(jobs) > 1 and total > most:
+            total -= jobs[-1].size
+            self._queue.appendleft(jobs.pop())
+        return jobs
+
     def _make(self, jobs: list[Job]) -> None:
         began = time.monotonic()
         try:
-            made = jobs[0].run([job.given for job in jobs])
+            with torch.inference_mode():
+                made = jobs[0].run([job.given for job in jobs])
         except Exception as error:
             if len(jobs) > 1:  # one of them is to blame: the others get theirs
                 for job in jobs:

@@ -1,0 +1,229 @@
+"""The service, asked over HTTP in this process."""
+# ruff: noqa: E402  # what may be absent is looked for first
+
+import io
+import struct
+import threading
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from small_models import autoencoder, both_ways, generator_and_critic
+
+for package in ("fastapi", "uvicorn", "multipart", "prometheus_client", "httpx"):
+    pytest.importorskip(package, reason="the extra 'serve' is not installed")
+
+from fastapi.testclient import TestClient
+
+from visavis.serve.app import Application, create_app
+from visavis.serve.engine import Job
+from visavis.serve.limits import Limits
+
+MODELS = {"digits": generator_and_critic(), "vae": autoencoder(), "cycle": both_ways()}
+LIMITS = Limits(images=8, upload_bytes=20_000, pixels=10_000, queue=4)
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient]:
+    with TestClient(create_app(MODELS, LIMITS)) as asked:
+        yield asked
+
+
+def png(width: int = 8, height: int = 8, mode: str = "RGB") -> bytes:
+    buffer = io.BytesIO()
+    levels = np.arange(width * height * 3).reshape(height, width, 3) * 37 % 256
+    Image.fromarray(levels.astype(np.uint8)).convert(mode).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def pixels(data: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(data)))
+
+
+def test_a_sample_is_the_models_own(client: TestClient) -> None:
+    model = MODELS["digits"]
+    one = client.post("/v1/sample", json={"seed": 3})
+    assert one.headers["content-type"] == "image/png"
+    np.testing.assert_array_equal(pixels(one.content), model.pixels(1, seed=3)[0, ..., 0])
+    several = client.post("/v1/sample", json={"n": 3, "label": "two", "format": "npz"})
+    found = np.load(io.BytesIO(several.content))
+    np.testing.assert_array_equal(found["images"], model.pixels(3, "two"))
+    assert found["labels"].tolist() == [2, 2, 2]
+    seeds = client.post("/v1/sample", json={"seeds": [5, 9], "format": "npz"})
+    np.testing.assert_array_equal(np.load(io.BytesIO(seeds.content))["images"], model.seeds([5, 9]))
+    sheet = client.post("/v1/sample", json={"n": 4, "format": "webp", "model": "vae"})
+    assert Image.open(io.BytesIO(sheet.content)).format == "WEBP"
+    assert pixels(sheet.content).shape == (22, 22, 3)  # two by two of 8 pixels, and their borders
+
+
+def test_pictures_are_reconstructed_translated_and_compared_as_in_python(client: TestClient) -> None:
+    picture = png(8, 8)
+    opened = Image.open(io.BytesIO(picture))
+    sent = {"image": ("a.png", picture)}
+    again = client.post("/v1/reconstruct", files=sent, data={"model": "vae"})
+    np.testing.assert_array_equal(pixels(again.content), np.asarray(MODELS["vae"].reconstruct(opened)[0]))
+    turned = client.post("/v1/translate", files=sent, data={"model": "cycle", "direction": "b-to-a"})
+    wanted = np.asarray(MODELS["cycle"].translate(opened, "b-to-a"))
+    np.testing.assert_array_equal(pixels(turned.content), wanted)
+    both = {"a": ("a.png", picture), "b": ("b.png", png(9, 8, "L"))}
+    found = client.post("/v1/compare", files=both, data={"label": "one"}).json()
+    b = Image.open(io.BytesIO(both["b"][1]))
+    assert found == {"kind": "margin", "value": MODELS["digits"].compare(opened, b, "one").value}
+
+
+def test_models_health_metrics_and_openapi_tell_what_there_is(client: TestClient) -> None:
+    rows = client.get("/v1/models").json()
+    assert [row["name"] for row in rows] == ["digits", "vae", "cycle"]
+    assert rows[0]["abilities"] == ["sample", "compare"]
+    assert rows[0]["classes"] == ["zero", "one", "two"]
+    assert client.get("/health").json() == {"status": "ok"}
+    assert client.get("/ready").status_code == 200
+    client.post("/v1/sample", json={"n": 2})
+    counted = client.get("/metrics").text
+    assert 'visavis_requests_total{path="/v1/sample",status="200"}' in counted
+    assert "visavis_engine_images" in counted
+    paths = client.get("/openapi.json").json()["paths"]
+    assert {"/v1/sample", "/v1/translate", "/v1/reconstruct", "/v1/compare", "/v1/models"} <= paths.keys()
+    assert "429" in paths["/v1/sample"]["post"]["responses"]
+
+
+def bomb(width: int, height: int) -> bytes:
+    """A PNG of few bytes that says that it has very many pixels."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "told"),
+    [
+        (b"", 422, "'image' is empty"),
+        (b"no picture", 422, "'image' is no picture that can be read"),
+        (bomb(20_000, 10_000), 413, "pixels"),  # 200 megapixels
+        (bomb(2**31 - 1, 2**31 - 1), 413, "pixels"),
+        (bomb(101, 100), 413, "'image' has 101x100 pixels (allowed: 10000 in all)"),
+        (bomb(50, 50), 422, "'image' cannot be read"),
+        (b"\x89PNG\r\n\x1a\n" + b"0" * 20_000, 413, "'image' has 2000"),
+        (b"0" * 200_000, 413, "the request is too large"),
+        (b"GIF89a", 422, "'image' is no picture"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", 422, "'image' is no picture"),
+    ],
+)
+def test_bad_uploads_are_refused_and_the_service_lives(
+    client: TestClient, data: bytes, status: int, told: str
+) -> None:
+    found = client.post("/v1/translate", files={"image": ("x.png", data)}, data={"model": "cycle"})
+    assert (found.status_code, told in found.json()["detail"]) == (status, True), found.text
+    assert client.get("/health").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "told"),
+    [
+        (
+            {"model": "../../etc/passwd"},
+            404,
+            "unknown model '../../etc/passwd' (allowed: digits, vae, cycle)",
+        ),
+        ({"label": "nine"}, 422, "unknown label 'nine' (allowed: zero, one, two)"),
+        ({"model": "vae", "label": "one"}, 422, "unconditional, so it takes no label 'one'"),
+        ({"model": "cycle"}, 422, "so it cannot sample (it can: translate)"),
+        ({"n": 9}, 422, "9 images (allowed: 1 to 8)"),
+        ({"n": 0}, 422, "body.n: Input should be greater than or equal to 1"),
+        ({"seed": 2**60}, 422, "body.seed"),
+        ({"seeds": [-1]}, 422, "body.seeds.0"),
+        ({"format": "exe"}, 422, "body.format"),
+        ({"colour": "red"}, 422, "body.colour: Extra inputs are not permitted"),
+        ([], 422, "body"),
+    ],
+)
+def test_mistakes_are_one_line(client: TestClient, asked: Any, status: int, told: str) -> None:
+    found = client.post("/v1/sample", json=asked)
+    assert found.status_code == status
+    assert told in found.json()["detail"]
+    assert "\n" not in found.json()["detail"]
+
+
+@pytest.mark.parametrize("body", [b'{"n": NaN}', b"{", b"\xff\xfe", b"null", b""])
+def test_what_is_no_json_is_refused(client: TestClient, body: bytes) -> None:
+    found = client.post("/v1/sample", content=body, headers={"Content-Type": "application/json"})
+    assert found.status_code == 422
+    assert isinstance(found.json()["detail"], str)
+
+
+def test_a_key_is_asked_for_but_where_a_balancer_looks() -> None:
+    asked = TestClient(create_app(MODELS, LIMITS, key="secret"))
+    for headers in ({}, {"Authorization": "Bearer wrong"}, {"X-API-Key": "sécret".encode()}):
+        found = asked.get("/v1/models", headers=headers)
+        assert (found.status_code, found.headers["www-authenticate"]) == (401, "Bearer")
+    for headers in ({"Authorization": "Bearer secret"}, {"X-API-Key": "secret"}):
+        assert asked.get("/v1/models", headers=headers).status_code == 200
+    assert asked.get("/health").status_code == asked.get("/ready").status_code == 200
+    assert asked.get("/metrics").status_code == 401
+
+
+def test_a_page_elsewhere_that_takes_this_machines_name_gets_nothing() -> None:
+    asked = TestClient(create_app(MODELS, LIMITS))
+    assert asked.get("/v1/models", headers={"Host": "evil.example"}).status_code == 403
+    assert asked.get("/v1/models", headers={"Host": "127.0.0.1:8000"}).status_code == 200
+    other = TestClient(create_app(MODELS, LIMITS, key="k", local=False))
+    with_key = {"Host": "gpu.example", "X-API-Key": "k"}
+    assert other.get("/v1/models", headers=with_key).status_code == 200
+
+
+class Stopped:
+    """The engine of an application, standing still."""
+
+    def __init__(self, application: Application) -> None:
+        self.engine, self.go, self.begun = application.service.engine, threading.Event(), threading.Event()
+
+    def __enter__(self) -> "Stopped":
+        self.engine.submit(Job("still", self._wait, None))
+        assert self.begun.wait(10)
+        return self
+
+    def _wait(self, given: object) -> list[None]:
+        self.begun.set()
+        assert self.go.wait(20)
+        return [None]
+
+    def __exit__(self, *_: object) -> None:
+        self.go.set()
+
+
+def test_a_full_queue_is_429_with_when_to_ask_again() -> None:
+    application = create_app(MODELS, LIMITS)
+    with Stopped(application) as still, TestClient(application) as asked:
+        for _ in range(LIMITS.queue):
+            still.engine.submit(Job("more", lambda given: list(given), None))
+        found = asked.post("/v1/sample", json={})
+        still.go.set()
+    assert found.status_code == 429
+    assert int(found.headers["retry-after"]) >= 1
+
+
+def test_a_request_that_takes_too_long_is_answered_and_its_job_dropped() -> None:
+    application = create_app(MODELS, LIMITS.model_copy(update={"seconds": 0.2}))
+    with Stopped(application) as still, TestClient(application) as asked:
+        found = asked.post("/v1/sample", json={})
+        (job,) = still.engine._queue
+        assert job.dropped
+        still.go.set()
+    assert found.status_code == 503
+    assert "more than 0.2 s" in found.json()["detail"]
+
+
+def test_while_it_drains_it_answers_and_says_that_it_leaves() -> None:
+    application = create_app(MODELS, LIMITS)
+    with TestClient(application) as asked:
+        application.drain()
+        found = asked.post("/v1/sample", json={})
+        assert (found.status_code, found.headers["connection"]) == (200, "close")
+        assert asked.get("/ready").status_code == 503
+        assert asked.get("/health").status_code == 200

@@ -1,0 +1,96 @@
+"""The service as a process: it listens, a client leaves, it stops; and what it refuses to begin with."""
+# ruff: noqa: E402  # what may be absent is looked for first
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+from small_models import generator_and_critic
+from tiny import Cli
+
+from visavis.models.snapshot import save_snapshot
+
+for package in ("fastapi", "uvicorn", "multipart", "prometheus_client"):
+    pytest.importorskip(package, reason="the extra 'serve' is not installed")
+
+from visavis.errors import UserError
+from visavis.serve.start import named
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    model = generator_and_critic()
+    folder = tmp_path / "small"
+    save_snapshot(folder / "snapshots" / "000000000005.safetensors", model.networks, model.description)
+    return folder
+
+
+def test_a_process_answers_survives_a_client_that_leaves_and_stops_cleanly(run: Path) -> None:
+    command = [sys.executable, "-m", "visavis", "serve", str(run), f"other={run}", "--port", "0", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        told = json.loads("".join(process.stdout.readline() for _ in range(8)))
+        assert told["models"] == ["small", "other"]
+        port = int(told["url"].rpartition(":")[2])
+        body = b'{"n": 8}'
+        head = f"POST /v1/sample HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: {len(body)}\r\n"
+        request = f"{head}Content-Type: application/json\r\n\r\n".encode() + body
+        for half in (request, request[: len(request) // 2], request[:-3]):
+            with socket.create_connection(("127.0.0.1", port)) as left:
+                left.sendall(half)
+        asked = urllib.request.Request(f"{told['url']}/v1/sample", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(asked, timeout=60) as answer:
+            assert answer.read()[:4] == b"\x89PNG"
+        with socket.create_connection(("127.0.0.1", port)) as last:
+            last.sendall(request)
+            time.sleep(0.05)
+            process.send_signal(signal.SIGTERM)
+            got = b""
+            while part := last.recv(65536):
+                got += part
+        assert got.startswith(b"HTTP/1.1 200") and b"PNG" in got
+        assert process.wait(60) == 0
+        assert process.stderr.read() == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--host", "0.0.0.0"], "lets other machines in, so a key is needed; give --api-key"),
+        (["--queue", "0"], "--queue '0': Input should be greater than 0"),
+        (["--batch", "many"], "--batch 'many': Input should be a valid integer"),
+    ],
+)
+def test_what_cannot_begin_is_one_line(
+    cli: Cli, run: Path, arguments: list[str], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VISAVIS_API_KEY", raising=False)
+    done = cli("serve", run, *arguments)
+    assert done.status == 2
+    assert told in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_a_port_in_use_and_a_run_without_snapshot_are_told(cli: Cli, run: Path, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert f"cannot listen on 127.0.0.1:{port}" in cli("serve", run, "--port", port).err
+    (tmp_path / "young").mkdir()
+    (tmp_path / "young" / "recipe.json").write_text("{}")
+    assert "holds no snapshot yet" in cli("serve", tmp_path / "young").err
+
+
+def test_two_runs_of_one_name_are_told_and_can_be_named(run: Path, tmp_path: Path) -> None:
+    other = tmp_path / "deeper" / "small"
+    other.mkdir(parents=True)
+    with pytest.raises(UserError, match=r"two runs are called 'small'; name one of them, as in other="):
+        named([str(run), str(other)])
+    assert named([str(run), f"new={other}"]) == {"small": run, "new": other}
