@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := runs/demo
 
-.PHONY: demo test lint table web-runtime clean
+.PHONY: demo test lint table docs web-runtime clean
 
 # A run that was made with other settings is refused, so the demo always starts afresh.
 demo: $(VENV)/.installed
@@ -22,6 +22,10 @@ lint: $(VENV)/.installed-test
 
 table: $(VENV)/.installed-test
 	$(BIN)/python benchmarks/make_tables.py
+
+docs: $(VENV)/.installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/mkdocs build --strict
 
 # The browser's runtime, for wheels and for pages made without a network; without npm it is fetched when it is needed.
 web-runtime: $(VENV)/.installed

@@ -111,6 +111,28 @@ def recipes() -> str:
     return table(["recipe", "data", "px", "parameters", "measured"], rows)
 
 
+SHORT = ("mnist", "stacked-digits", "digits", "siamese-catsdogs", "vae-cifar10", "vae-gan-digits")
+SHORT += ("pix2pix-facades", "cyclegan-digits", "superres-cifar10")
+
+
+def recipes_short() -> str:
+    """What a newcomer may want to train first, with its newest measured score."""
+    from visavis.recipes.table import describe_all
+
+    scores = make_scores()
+    found = {row["name"]: row for row in describe_all()}
+    rows = [
+        [
+            f"`{name}`",
+            found[name]["about"],
+            texts[-1]["text"] if (texts := scores.get(name)) else "not measured",
+        ]
+        for name in SHORT
+        if name in found
+    ]
+    return table(["recipe", "what it is", "measured"], rows)
+
+
 def make_scores() -> dict[str, list[Row]]:
     """What `visavis recipes` shows, by recipe."""
     scores: dict[str, list[Row]] = {}
@@ -150,6 +172,7 @@ def make_scores() -> dict[str, list[Row]]:
 
 TABLES: dict[str, Callable[[], str]] = {
     "recipes": recipes,
+    "recipes-short": recipes_short,
     "modes": lambda: modes("stacked-modes"),
     "sweep": lambda: modes("stacked-modes-sweep"),
     "pair-step": lambda: pair_step("pair-step"),
