@@ -12,6 +12,7 @@ from visavis.files import to_json, write_json
 from visavis.recipes.recipe import Recipe, override
 from visavis.runs.run import run
 from visavis.runs.session import Options
+from visavis.training import parallel
 from visavis.training.devices import pick_device
 
 
@@ -96,22 +97,23 @@ def evaluate(
     if unknown_ones := [name for name in options if name not in How.__dataclass_fields__]:
         raise unknown("option", unknown_ones[0], How.__dataclass_fields__)
     text = None if reference is None else str(reference)
-    how = How(reference=text, device=str(pick_device(device)), **options)
-    if comparing.is_result(images):
-        result = comparing.of_results(images, against)
-    elif (task := by_task.task_of(images)) == "translate":
-        if against is not None or gallery is not None:
-            raise UserError("--against and --gallery are for runs that generate; leave them out")
-        result = by_task.judge_translator(images, how)
-    else:
-        found = judge(images, how, against)
-        result = found.result
-        if task == "reconstruct":
-            result = result | {"reconstruction": by_task.reconstructions(images, how)}
-        if gallery is not None:
-            save_gallery(Path(gallery), found)
-    if out is not None:
-        write_json(out, result)
+    with parallel.together(pick_device(device)) as own:
+        how = How(reference=text, device=str(own), **options)
+        if comparing.is_result(images):
+            result = comparing.of_results(images, against)
+        elif (task := by_task.task_of(images)) == "translate":
+            if against is not None or gallery is not None:
+                raise UserError("--against and --gallery are for runs that generate; leave them out")
+            result = by_task.judge_translator(images, how)
+        else:
+            found = judge(images, how, against)
+            result = found.result
+            if task == "reconstruct":
+                result = result | {"reconstruction": by_task.reconstructions(images, how)}
+            if gallery is not None and parallel.rank() == 0:
+                save_gallery(Path(gallery), found)
+        if out is not None and parallel.rank() == 0:
+            write_json(out, result)
     return result
 
 

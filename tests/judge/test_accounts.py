@@ -9,7 +9,8 @@ from tiny import Cli
 
 from visavis.data import DataConfig, load_images
 from visavis.data.account import Account, LeftOut, in_a_line
-from visavis.data.pairs import PairsConfig, load_pairs
+from visavis.data.pairs.config import PairsConfig
+from visavis.data.pairs.load import load_pairs
 from visavis.errors import UserError
 
 

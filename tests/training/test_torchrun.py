@@ -1,5 +1,6 @@
 """Two real processes under torchrun: the same run as one, and a clear end when one of them dies."""
 
+import json
 import os
 import signal
 import subprocess
@@ -7,11 +8,13 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 from tiny import NETWORKS, Cli, resumes, rows
 
+from visavis.models.results import figures
 from visavis.models.snapshot import load_checkpoint
 
 TRAIN = [
@@ -101,3 +104,21 @@ def test_one_process_stops_the_others_in_order(tmp_path: Path) -> None:
     _, err = both.communicate(timeout=600)
     assert "visavis: interrupted; run the same command again to go on" in err.splitlines()
     assert len(list((path / "snapshots").iterdir())) == 1
+
+
+def test_two_processes_judge_and_sample_as_one_does(digits_run: Path, tmp_path: Path, cli: Cli) -> None:
+    judge = ["evaluate", digits_run, "-n", 150, "--device", "cpu", "--json"]
+    make = ["sample", digits_run, "-n", 150, "--device", "cpu", "--json", "--out"]
+    both = torchrun(*judge, "--out", tmp_path / "both.json"), torchrun(*make, tmp_path / "both.npz")
+    assert cli(*judge, "--out", tmp_path / "one.json").status == 0
+    assert cli(*make, tmp_path / "one.npz").status == 0
+    for process in both:
+        out, err = process.communicate(timeout=600)
+        assert process.returncode == 0, err
+        json.loads(out)  # one of them prints
+    one, two = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("one", "both"))
+    assert one["record"]["source_digest"] == two["record"]["source_digest"]
+    for (name, a), (_, b) in zip(figures(one), figures(two), strict=True):
+        assert b["value"] == pytest.approx(a["value"], rel=1e-4, abs=1e-6), name
+    images, others = (np.load(tmp_path / f"{name}.npz")["images"] for name in ("one", "both"))
+    np.testing.assert_array_equal(images, others)

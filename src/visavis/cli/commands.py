@@ -144,27 +144,37 @@ def sample(given: Namespace) -> None:
     from visavis.data.write import check_path, write_images
     from visavis.models.load import load
     from visavis.report.grids import save_grid
+    from visavis.training.devices import pick_device
+    from visavis.training.parallel import together
 
     sheet = given.out.suffix.lower() == ".png"
     if not sheet:
         check_path(given.out)
-    model = load(given.run, _device(given))
-    if given.seeds is not None:
-        if given.n is not None:
-            raise UserError("-n and --seeds exclude each other; --seeds a-b makes one image a seed")
-        found = re.fullmatch(r"(\d+)-(\d+)", given.seeds)
-        if not found or int(found[1]) > int(found[2]):
-            raise UserError(f"--seeds '{given.seeds}' is no range (allowed: a-b with a up to b, as in 0-15)")
-        seeds = range(int(found[1]), int(found[2]) + 1)
-        pixels, labels = model.seeds(seeds, given.label), model.labels_of_seeds(len(seeds), given.label)
-    else:
-        n = given.n or 16
-        pixels, labels = model.pixels(n, given.label, given.seed), model.labels(0, n, given.label)
+    seeds = None if given.seeds is None else _seeds(given)
+    with together(pick_device(given.device)) as device:
+        model = load(given.run, str(device))
+        if seeds is not None:
+            pixels, labels = model.seeds(seeds, given.label), model.labels_of_seeds(len(seeds), given.label)
+        else:
+            n = given.n or 16
+            pixels, labels = model.pixels(n, given.label, given.seed), model.labels(0, n, given.label)
+    if not leads():
+        return
     if sheet:
         save_grid(given.out, pixels)
     else:
         write_images(given.out, pixels, None if labels is None else labels.numpy(), model.classes)
     show(given, {"out": str(given.out), "images": len(pixels), "resolution": int(pixels.shape[1])})
+
+
+def _seeds(given: Namespace) -> range:
+    """The seeds from a to b."""
+    if given.n is not None:
+        raise UserError("-n and --seeds exclude each other; --seeds a-b makes one image a seed")
+    found = re.fullmatch(r"(\d+)-(\d+)", given.seeds)
+    if not found or int(found[1]) > int(found[2]):
+        raise UserError(f"--seeds '{given.seeds}' is no range (allowed: a-b with a up to b, as in 0-15)")
+    return range(int(found[1]), int(found[2]) + 1)
 
 
 def interpolate(given: Namespace) -> None:
@@ -264,6 +274,8 @@ def evaluate(given: Namespace) -> None:
         classes=tuple(name for name in (given.classes or "").split(",") if name),
         **{name: getattr(given, name) for name in (*names, *more)},
     )
+    if not leads():
+        return
     if given.json:
         print_json(result, indent=2)
     else:

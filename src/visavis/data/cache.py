@@ -45,15 +45,23 @@ def remember(key: str, make: Callable[[], Arrays]) -> Arrays:
     An entry is a folder of ``.npy`` files and their hashes, written beside and renamed.  One that is damaged
     is made again; a cache that cannot be written is done without.  Arrays are read-only.
     """
+    arrays = find(key)
+    return keep(key, make()) if arrays is None else arrays
+
+
+def find(key: str) -> Arrays | None:
+    """What :func:`keep` was given for ``key``, read-only; None where it was not, or is damaged."""
     folder = root()
-    if folder is None:
-        return _frozen(make())
-    entry = folder / "images" / key
-    arrays = _read(entry)
-    if arrays is None:
-        arrays = make()
+    arrays = None if folder is None else _read(folder / "images" / key)
+    return None if arrays is None else _frozen(arrays)
+
+
+def keep(key: str, arrays: Arrays) -> Arrays:
+    """Keep ``arrays`` for ``key``, where that can be; gives them back, read-only."""
+    folder = root()
+    if folder is not None:
         with contextlib.suppress(OSError):
-            _write(entry, arrays)
+            _write(folder / "images" / key, arrays)
     return _frozen(arrays)
 
 

@@ -18,10 +18,11 @@ from visavis.errors import UserError, listed, unknown
 from visavis.files import read_json
 from visavis.judge.reference import Real
 from visavis.judge.seen import Pixels, Rows, Seen, see
-from visavis.models.generator import latents
+from visavis.models.generator import BATCH, latents
 from visavis.models.load import model_of
 from visavis.models.results import folder_of
 from visavis.models.snapshot import CHECKPOINT, find_snapshot, load_checkpoint, load_snapshot
+from visavis.training import parallel
 
 RAW = "nets.G."
 """Where a checkpoint keeps the generator's own weights."""
@@ -125,7 +126,12 @@ class Generated:
         assert n is not None
         z_dim: Any = self._model.networks["G"].z_dim
         labels = torch.tensor(self._classes)[torch.arange(n) % len(self._classes)] if self._classes else None
-        pixels = torch.from_numpy(self._model.render(latents(seed, 0, n, int(z_dim)), labels))
+
+        def make(first: int, last: int) -> dict[str, Any]:
+            own = None if labels is None else labels[first:last]
+            return {"pixels": self._model.render(latents(seed, first, last - first, int(z_dim)), own)}
+
+        pixels = torch.from_numpy(parallel.shared(n, make, BATCH)["pixels"])
         return Sample(
             pixels,
             labels,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from visavis.data.found import digest_of
 from visavis.metrics.manifold import K_DENSITY
 from visavis.metrics.memorisation import pixel_hashes
 from visavis.metrics.neighbours import Neighbours, among
+from visavis.training import parallel
 
 if TYPE_CHECKING:
     from visavis.metrics.features import Extractor
@@ -92,9 +93,12 @@ def see(
 ) -> Seen:
     """Run the extractor over ``n`` images; with ``remember`` only the first time for this ``digest``."""
 
-    def make() -> cache.Arrays:
+    step = _step(read, n, extractor.batch_size)
+
+    def part(first: int, last: int) -> cache.Arrays:
         vectors, small, logits, hashes = [], [], [], []
-        for rows in _chunks(read, n, extractor.batch_size):
+        for start in range(first, last, step):
+            rows = np.arange(start, min(start + step, last))
             pixels = torch.from_numpy(np.array(read(rows)))
             features = extractor(pixels)
             vectors.append(features.vectors)
@@ -105,23 +109,25 @@ def see(
         arrays: cache.Arrays = {
             "vectors": torch.cat(vectors).numpy(),
             "small": torch.cat(small).numpy(),
-            "hashes": np.frombuffer(b"".join(hashes), np.uint8).reshape(n, -1).copy(),
+            "hashes": np.frombuffer(b"".join(hashes), np.uint8).reshape(last - first, -1).copy(),
         }
         return arrays | ({"logits": torch.cat(logits).numpy()} if logits else {})
 
     key = digest_of("seen", digest, *identity(extractor), torch.__version__)
-    arrays = cache.remember(key, make) if remember else make()
+    arrays = parallel.agreed(lambda: cache.find(key)) if remember else None
+    if arrays is None:
+        arrays = parallel.shared(n, part, step)
+        if remember and parallel.rank() == 0:
+            cache.keep(key, arrays)
     logits = torch.from_numpy(np.array(arrays["logits"])) if "logits" in arrays else None
     vectors, small = (torch.from_numpy(np.array(arrays[name])) for name in ("vectors", "small"))
     return Seen(vectors, small, logits, labels, arrays["hashes"], read, digest)
 
 
-def _chunks(read: Callable[[Rows], Pixels], n: int, batch_size: int) -> Iterator[Rows]:
-    """Rows in parts of whole batches that take at most :data:`CHUNK_BYTES`, one batch at least."""
+def _step(read: Callable[[Rows], Pixels], n: int, batch_size: int) -> int:
+    """How many rows are read at a time: whole batches of at most :data:`CHUNK_BYTES`, one batch at least."""
     most = min(CHUNK, CHUNK_BYTES // max(read(np.arange(1)).nbytes, 1)) if n else 1
-    step = max(most // batch_size, 1) * batch_size
-    for start in range(0, n, step):
-        yield np.arange(start, min(start + step, n))
+    return max(most // batch_size, 1) * batch_size
 
 
 def places(pixels: Tensor) -> Tensor:

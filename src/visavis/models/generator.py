@@ -13,6 +13,7 @@ from visavis.data.pixels import to_uint8
 from visavis.errors import UserError
 from visavis.models.model import Label, Model, Pixels, check_steps, pictures
 from visavis.models.paths import lerp, slerp
+from visavis.training import parallel
 
 BATCH = 64
 
@@ -39,11 +40,17 @@ class Samples(Model):
         """Like :meth:`sample`, as uint8 ``[n, H, W, C]``."""
         if n < 1:
             raise UserError(f"{n} images (allowed: 1 or more)")
-        chunks = [
-            self.render(latents(seed, first, count, self.z_dim), self.labels(first, count, label))
-            for first, count in _chunks(n)
-        ]
-        return np.concatenate(chunks)
+
+        def make(start: int, end: int) -> dict[str, Pixels]:
+            chunks = [
+                self.render(
+                    latents(seed, start + first, count, self.z_dim), self.labels(start + first, count, label)
+                )
+                for first, count in _chunks(end - start)
+            ]
+            return {"pixels": np.concatenate(chunks)}
+
+        return parallel.shared(n, make, BATCH)["pixels"]
 
     def seeds(self, seeds: Sequence[int], label: Label | None = None) -> Pixels:
         """The first image of each seed, uint8 ``[len(seeds), H, W, C]``."""

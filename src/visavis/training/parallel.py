@@ -6,12 +6,16 @@ processes. With one process everything here is the identity.
 """
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 import torch.distributed as dist
+from numpy.typing import NDArray
 from torch import Tensor
 
 T = TypeVar("T")
@@ -57,6 +61,50 @@ def stop() -> None:
     """Leave the group."""
     if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()
+
+
+_together: ContextVar[bool] = ContextVar("together", default=False)
+
+
+@contextmanager
+def together(device: torch.device) -> Iterator[torch.device]:
+    """Processes of torchrun that do the same work, and share it in :func:`shared`; gives this one's device.
+
+    Training is not such work: there process 0 does some things alone.  With one process nothing changes.
+    """
+    joined = launched() and not dist.is_initialized()
+    own = start(device)
+    token = _together.set(active())
+    try:
+        yield own
+    finally:
+        _together.reset(token)
+        if joined:
+            stop()
+
+
+Made = dict[str, NDArray[Any]]
+
+
+def shared(n: int, make: Callable[[int, int], Made], step: int = 1) -> Made:
+    """``make(0, n)``: arrays with a row for each of n items, of which each process makes a part.
+
+    Inside :func:`together` process r makes ``make(first, last)``, whole multiples of ``step`` but for the
+    last, and all get all.  The parts' batches are those of one process, and so are the figures, to rounding.
+    """
+    if not _together.get():
+        return make(0, n)
+    steps, ways = -(-n // step), world_size()
+    first, last = (min(n, steps * r // ways * step) for r in (rank(), rank() + 1))
+    parts: list[Made | None] = [None] * ways
+    dist.all_gather_object(parts, make(first, last) if last > first else None)
+    found = [part for part in parts if part is not None]
+    return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+
+
+def agreed(make: Callable[[], T]) -> T:
+    """``make()``; inside :func:`together` what it gives on process 0, whose files the others may not see."""
+    return from_first(make) if _together.get() else make()
 
 
 def local(total: int) -> slice:
