@@ -1,9 +1,9 @@
-"""How many threads a step should take: fixed numbers beside what a run chooses, on an idle and a busy machine.
+"""How many threads a step should take: fixed numbers beside what a run chooses, on idle and busy machines.
 
-``python benchmarks/threads.py`` trains recipes with the command line, each for a few seconds of training, with
-one thread, with one a core, with one a core that waits passively (``OMP_WAIT_POLICY``), and as a run chooses by
-itself; all of these in turn, several rounds, and that three times: nothing else running, beside a process of
-another session that never sleeps, and with such a process that begins in mid-run; to results/threads.json.
+``python benchmarks/threads.py`` trains recipes, each for a few seconds of training: with one thread, one
+a core, one a core that waits passively (``OMP_WAIT_POLICY``), and as a run chooses
+by itself; all of these in turn, several rounds, and that three times: nothing else running, beside a process
+of another session that never sleeps, and with such a process that begins in mid-run; to results/threads.json.
 """
 
 import argparse
@@ -13,8 +13,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -90,7 +90,12 @@ def threads() -> str:
             + [f"{value:.0f}" for value in middle.values()]
             + [f"{middle['chosen'] / best:.2f}"]
         )
-    head = ["recipe", "machine", *found["rows"][0]["images_per_second"], "chosen beside the best fixed number"]
+    head = [
+        "recipe",
+        "machine",
+        *found["rows"][0]["images_per_second"],
+        "chosen beside the best fixed number",
+    ]
     note = (
         f"\n\nImages a second of training, threads by column; medians of {record['rounds']} rounds of "
         f"{record['seconds']:.0f} s in turn; {record['cores']} cores of one {record['cpu']}, torch "

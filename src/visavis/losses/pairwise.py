@@ -68,6 +68,16 @@ def infonce(up: Tensor | None, down: Tensor | None) -> Tensor:
     return torch.cat([torch.zeros_like(contrast[:, :1]), -contrast], dim=1).logsumexp(dim=1).mean()
 
 
+def dual_contrastive(up: Tensor | None, down: Tensor | None) -> Tensor:
+    """InfoNCE of each anchor among its partners, and of each partner among its anchors (Yu et al. 2021, eq. 2
+    and 3: each real image against all generated ones, each generated one against all real ones).
+
+    Needs all pairs: row i, column j is the pair of anchor i and partner j.
+    """
+    contrast = _contrast(up, down)
+    return infonce(contrast, None) + infonce(contrast.T, None)
+
+
 PAIR_LOSSES: dict[str, PairLoss] = {
     "bce": bce,
     "relativistic": relativistic,
@@ -75,4 +85,5 @@ PAIR_LOSSES: dict[str, PairLoss] = {
     "margin": margin,
     "wasserstein": wasserstein,
     "infonce": infonce,
+    "dual-contrastive": dual_contrastive,
 }

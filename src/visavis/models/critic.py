@@ -45,9 +45,13 @@ class Compares(Model):
 
         def embed(picture: Picture) -> Tensor:
             x = self.picture(picture)[None].to(self.device)  # alone, so that equal pictures embed equally
-            n = 1 if labels is None else len(labels)
-            features = critic.branch(x).expand(n, -1)
-            return critic.head.embed(features, None if labels is None else labels.to(self.device))
+            if labels is None:
+                return critic.embed(x)
+            of_class = labels.to(self.device)
+            seen = [
+                critic.features(x, label[None]) for label in (of_class if critic.label_map else of_class[:1])
+            ]
+            return critic.head.embed(torch.cat(seen).expand(len(of_class), -1), of_class)
 
         with torch.no_grad():
             of_a, of_b = embed(a), embed(b)

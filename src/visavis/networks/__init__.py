@@ -6,7 +6,7 @@ A configuration builds its network from an image shape and a number of classes (
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, PositiveInt, TypeAdapter, ValidationError, model_validator
 from torch import nn
 
 from visavis.core import Config, IntTuple, Shape
@@ -102,7 +102,8 @@ class CriticConfig(Config):
     channels; "classifier": it does not, and tells the class itself; "none": it does not.  ``head_init``: how
     the head's weights start; ``spectral``: with spectral normalisation; ``logit_slope``: see
     :class:`~visavis.networks.heads.Single`.  ``minibatch``: let the branch's features see the batch, whose
-    images must then be all real or all generated (``--objective.joint false``).
+    images must then be all real or all generated (``--objective.joint false``).  ``pack``: how many images
+    one input holds (PacGAN); a batch must be a multiple of it.
     """
 
     kind: Literal["pair"] = "pair"
@@ -118,6 +119,7 @@ class CriticConfig(Config):
     head_init: Literal["unit", "dcgan", "torch"] = "unit"
     spectral: bool = False
     logit_slope: float = 1.0
+    pack: PositiveInt = 1
 
     @model_validator(mode="after")
     def _fields_fit_head(self) -> "CriticConfig":
@@ -133,13 +135,19 @@ class CriticConfig(Config):
         """The critic; for ``classes`` above 0 it is class-conditional, in the way of ``conditioning``."""
         mapped = bool(classes) and self.conditioning == "map"
         told = bool(classes) and self.conditioning == "classifier"
-        seen = shape._replace(channels=shape.channels + 1) if mapped else shape
+        if classes and self.pack > 1 and not mapped:
+            raise UserError(
+                f"{self.pack} images in one input have no one class; give --conditional false, or "
+                "--networks.D.conditioning map"
+            )
+        seen = shape._replace(channels=(shape.channels + mapped) * self.pack)
         branch, features = self._with_minibatch(*self.branch.build(seen, classes))
         return PairCritic(
             branch,
             self._head(features, classes),
             LabelMap(classes, shape.resolution) if mapped else None,
             nn.Linear(features, classes) if told else None,
+            self.pack,
         )
 
     def _with_minibatch(self, branch: nn.Module, features: int) -> tuple[nn.Module, int]:

@@ -30,8 +30,9 @@ class LabelMap(nn.Module):
 class PairCritic(nn.Module):
     """Scores pairs of images; the branch maps ``[N, C, H, W] -> [N, F]``.
 
-    ``label_map`` shows the branch the class as well; ``classifier`` (``[N, F] -> [N, classes]``) tells the
-    class from the branch's features, for an auxiliary classifier's game.
+    ``pack`` images in a row are the channels of one input, so that N images have N / pack scores and repeats
+    are seen (PacGAN: Lin et al. 2018).  ``label_map`` shows the branch the class as well; ``classifier``
+    (``[N, F] -> [N, classes]``) tells the class from the branch's features, for an auxiliary classifier.
     """
 
     def __init__(
@@ -40,16 +41,20 @@ class PairCritic(nn.Module):
         head: Head,
         label_map: LabelMap | None = None,
         classifier: nn.Module | None = None,
+        pack: int = 1,
     ) -> None:
         super().__init__()
         self.branch = branch
         self.head = head
         self.label_map = label_map
         self.classifier = classifier
+        self.pack = pack
 
     def features(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         """Run the branch once: ``[N, C, H, W] -> [N, F]``; labels matter where the branch sees them."""
         shown = x if self.label_map is None else self.label_map(x, labels)
+        if self.pack > 1:
+            shown = shown.unflatten(0, (-1, self.pack)).flatten(1, 2)
         features: Tensor = self.branch(shown)
         return features
 

@@ -4,27 +4,43 @@ from typing import Annotated
 
 from pydantic import Field
 
+from visavis.objectives.acgan import ACGAN
 from visavis.objectives.cyclegan import CycleGAN
+from visavis.objectives.feature_matching import FeatureMatching
 from visavis.objectives.gan import GAN
 from visavis.objectives.pairwise import Pairwise
 from visavis.objectives.pix2pix import PairwisePix2Pix, Pix2Pix
 from visavis.objectives.regression import Regression
+from visavis.objectives.unrolled import Unrolled
 from visavis.objectives.vae import VAE
 from visavis.objectives.vae_gan import VAEGAN
 
 __all__ = [
+    "ACGAN",
     "GAN",
     "VAE",
     "VAEGAN",
     "CycleGAN",
+    "FeatureMatching",
     "ObjectiveConfig",
     "Pairwise",
     "PairwisePix2Pix",
     "Pix2Pix",
     "Regression",
+    "Unrolled",
 ]
 
 ObjectiveConfig = Annotated[
-    GAN | Pairwise | VAE | VAEGAN | Pix2Pix | PairwisePix2Pix | CycleGAN | Regression,
+    GAN
+    | ACGAN
+    | FeatureMatching
+    | Unrolled
+    | Pairwise
+    | VAE
+    | VAEGAN
+    | Pix2Pix
+    | PairwisePix2Pix
+    | CycleGAN
+    | Regression,
     Field(discriminator="kind"),
 ]

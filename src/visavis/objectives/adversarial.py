@@ -171,4 +171,4 @@ class Adversarial(Penalised):
         x = torch.cat([view(x) for x, _ in batches])
         labels = [y for _, y in batches if y is not None]
         embedded = critic.embed(x, torch.cat(labels) if labels else None)
-        return list(torch.split(embedded, [len(x) for x, _ in batches]))
+        return list(torch.split(embedded, [len(x) // critic.pack for x, _ in batches]))

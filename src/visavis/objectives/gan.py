@@ -107,10 +107,13 @@ class Ordinary(Adversarial):
 
     def g_loss(self, nets: Nets, batch: Batch, images: int) -> tuple[Tensor, Scalars]:
         """Look real."""
-        fake = generate(nets, part_of(batch, 0, self.real_batches))
-        view = self.view(nets, fake, images, shared=False)
-        loss = ADVERSARIAL_LOSSES[self.loss].g(critic_of(nets).embed(view(fake.x), fake.y))
+        loss = self.g_contest(nets, generate(nets, part_of(batch, 0, self.real_batches)), images)
         return loss, {"loss/G": loss}
+
+    def g_contest(self, nets: Nets, fake: Images, images: int) -> Tensor:
+        """What G minimises, of images that it made."""
+        view = self.view(nets, fake, images, shared=False)
+        return ADVERSARIAL_LOSSES[self.loss].g(critic_of(nets).embed(view(fake.x), fake.y))
 
 
 class GAN(Ordinary):

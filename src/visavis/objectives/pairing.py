@@ -9,12 +9,12 @@ from torch import Tensor
 from visavis.networks.critic import PairCritic
 from visavis.training import parallel
 
-FORMS = "elementwise, roll-k (k a whole number, as in roll-4), all"
+FORMS = "elementwise, roll-k (k a whole number, as in roll-4), all, mean"
 
 
 def _check(pairing: str) -> str:
     kind, _, count = pairing.partition("-")
-    if pairing in ("elementwise", "all") or (kind == "roll" and count.isdigit() and int(count) > 0):
+    if pairing in ("elementwise", "all", "mean") or (kind == "roll" and count.isdigit() and int(count) > 0):
         return pairing
     raise ValueError(f"unknown pairing '{pairing}' (allowed: {FORMS})")
 
@@ -43,6 +43,8 @@ def pair_scores(
     Column sums are complete over all processes, so each partner, too, meets K anchors.
     """
     total = len(partners) * parallel.world_size()
+    if pairing == "mean":
+        return critic.score(anchors, _mean_of(partners, total, same))[:, None]
     shifts = partner_shifts(pairing, total, same)
     if shifts == range(1):
         return critic.score(anchors, partners)[:, None]
@@ -53,6 +55,15 @@ def pair_scores(
     # not everyone[index]: the gradient of an index adds in any order, so runs would not repeat bit for bit
     met = [everyone.roll(-shift, 0)[here] for shift in shifts]
     return critic.score(anchors[:, None], torch.stack(met, 1))
+
+
+def _mean_of(partners: Tensor, total: int, same: bool) -> Tensor:
+    """``[N, …]``: the mean of all partners' embeddings, of others' where they are the anchors themselves.
+
+    A critic of an image and a set (PairGAN: Tong et al. 2020, section 4).
+    """
+    whole = parallel.mean(partners.mean(0)).expand_as(partners)
+    return (whole * total - partners) / (total - 1) if same else whole
 
 
 def _off_diagonal(scores: Tensor, here: slice) -> Tensor:

@@ -44,7 +44,9 @@ class Pairwise(Adversarial):
     """
 
     kind: Literal["pairwise"] = "pairwise"
-    loss: Literal["bce", "relativistic", "hinge", "margin", "wasserstein", "infonce"] = "relativistic"
+    loss: Literal["bce", "relativistic", "hinge", "margin", "wasserstein", "infonce", "dual-contrastive"] = (
+        "relativistic"
+    )
     kinds: Names = ("unlike",)
     pairing: Pairing = "elementwise"
     like_partner: Literal["roll", "fresh"] = "roll"
@@ -64,6 +66,8 @@ class Pairwise(Adversarial):
                 f"finite differences and interpolates are of single pairs, and the pairing is "
                 f"'{self.pairing}'; give --objective.pairing elementwise"
             )
+        if self.loss == "dual-contrastive" and self.pairing != "all":
+            raise ValueError("the loss 'dual-contrastive' is of all pairs; give --objective.pairing all")
         if self.loss != "bce" and self.smoothing != 0:
             raise ValueError(f"smoothing is for the loss 'bce', not for '{self.loss}'")
         return self

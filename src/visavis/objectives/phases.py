@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parameters_to_vector
 
 from visavis.core import Batch, Nets, Phase, Scalars, Value, value_at
 from visavis.networks.growth import set_progress
@@ -76,12 +75,12 @@ class PastWeights(nn.Module):
 
     def distance(self, net: nn.Module) -> Tensor:
         """‖θ - mean of past θ‖², 0 before the first step."""
-        weights = parameters_to_vector(net.parameters())
+        weights = _flat(net)
         return (weights - (self.mean if len(self.mean) else weights.detach())).square().sum()
 
     def add(self, net: nn.Module) -> None:
         """Count the weights as they are now."""
-        weights = parameters_to_vector(net.parameters()).detach()
+        weights = _flat(net).detach()
         self.steps += 1
         self.mean = weights.clone() if not len(self.mean) else self.mean.lerp(weights, 1 / self.steps.item())
 
@@ -89,6 +88,11 @@ class PastWeights(nn.Module):
         """Take back a mean of whatever size."""
         self.mean = torch.empty_like(state_dict[f"{prefix}mean"], device=self.mean.device)
         super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+def _flat(net: nn.Module) -> Tensor:
+    """All weights as one vector, whatever their layout in memory."""
+    return torch.cat([parameter.reshape(-1) for parameter in net.parameters()])
 
 
 def held_back(phase: Phase, weight: float) -> Phase:
