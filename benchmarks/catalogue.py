@@ -1,7 +1,7 @@
 """The catalogue on MNIST: every recipe for the same seconds of training on one core, judged alike.
 
-``python benchmarks/catalogue.py`` trains the recipes named ``…-mnist`` (or those that are named) one after the
-other, judges each with ``mnistr``, and keeps a small sheet of each; to results/catalogue.json and
+``python benchmarks/catalogue.py`` trains the recipes named ``…-mnist`` (or those that are given) one after
+the other, judges each with ``mnistr``, and keeps a small sheet of each; to results/catalogue.json and
 docs/catalogue/.  Rows that stand there with the same seconds are kept, so that it can be stopped and gone on
 with.
 """
