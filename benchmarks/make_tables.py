@@ -10,12 +10,15 @@ import statistics
 import sys
 from collections.abc import Callable
 
+from catalogue_page import TABLES as CATALOGUE
+from catalogue_page import score as catalogue_score
 from claims_table import TABLES as CLAIMS
 from image_tables import TABLES as IMAGES
 from image_tables import distance, duration, interval
 from judge_tables import TABLES as JUDGE
 from kept_memory import kept_memory
 from tables import ROOT, Row, results, table
+from threads import threads
 
 SCORES = ROOT / "src/visavis/recipes/scores.json"
 
@@ -160,6 +163,11 @@ def make_scores() -> dict[str, list[Row]]:
         )
         score = {"name": "quality", "text": text, "source": "results/generators.json"}
         scores.setdefault(row["recipe"], []).append(score)
+    found = results("catalogue")
+    for row in found["rows"] if found else []:
+        text = f"{catalogue_score(row)}, {found['record']['seconds']:.0f} s on one CPU core"
+        score = {"name": "quality", "text": text, "source": "results/catalogue.json"}
+        scores.setdefault(row["recipe"], []).append(score)
     for name, keys in (("translations", ("l1", "ssim")), ("autoencoders", ("psnr", "ssim"))):
         for row in (results(name) or {"rows": []})["rows"]:
             found = row["evaluation"].get("reconstruction", row["evaluation"])
@@ -182,6 +190,8 @@ TABLES: dict[str, Callable[[], str]] = {
     **JUDGE,
     **IMAGES,
     **CLAIMS,
+    **CATALOGUE,
+    "threads": threads,
 }
 
 

@@ -1,0 +1,100 @@
+"""README and docs: every command is one that the program takes, links lead somewhere, the tutorial runs."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from tiny import TINY, Cli
+
+from visavis.api import prepare
+from visavis.cli.arguments import make_parser, take_fields
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```[a-z]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"`(visavis [^`]+)`")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+PLACEHOLDER = re.compile(r"[A-Z]{3,}|…|\[")
+"""Words that stand for something: RUN, FOLDER, …"""
+
+
+def commands(page: Path) -> list[str]:
+    """The lines of a page's fenced blocks that call visavis, without their comments."""
+    found = [
+        command
+        for command in INLINE.findall(FENCE.sub("", page.read_text()))
+        if len(command.split()) > 2 and not PLACEHOLDER.search(command)
+    ]
+    for block in FENCE.findall(page.read_text()):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = line.split("  #")[0].split(" #")[0].strip().removeprefix("$ ")
+            if re.match(r"(\S+ )*visavis ", words) and "visavis  " not in words:
+                found.append(words[words.index("visavis ") :])
+    return found
+
+
+EVERY = [
+    (page.name, command)
+    for page in PAGES
+    if page.name != "CONTRIBUTING.md"  # whose examples are to be added first
+    for command in commands(page)
+]
+
+
+def test_there_are_commands() -> None:
+    assert len(EVERY) > 30 and {"README.md", "tutorial.md", "failures.md"} <= {name for name, _ in EVERY}
+
+
+@pytest.mark.parametrize(("page", "command"), EVERY, ids=[f"{page}: {command}" for page, command in EVERY])
+def test_the_program_takes_it(page: str, command: str) -> None:
+    words = shlex.split(command)[1:]
+    parser, parsers = make_parser()
+    changes: dict[str, str | None] = {}
+    if words[0] == "train":
+        words, changes = take_fields(words, parsers["train"])
+    given, rest = parser.parse_known_args(words)
+    assert rest == []
+    if given.command == "train":
+        fields = {path: value for path, value in changes.items() if value is not None}
+        assert fields == changes
+        prepare(given.recipe, fields, lr=given.lr)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in LINK.findall(page.read_text()):
+        if target.startswith(("http://", "https://", "#", "mailto:")):
+            continue
+        path, _, anchor = target.partition("#")
+        found = (page.parent / path).resolve()
+        assert found.exists(), f"{page.name}: {target}"
+        if anchor and found.suffix == ".md":
+            titles = re.findall(r"^#+ (.+)$", found.read_text(), re.MULTILINE)
+            slugs = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+            assert anchor in slugs, f"{page.name}: {target} (there: {sorted(slugs)})"
+
+
+def test_readme_is_two_screens() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 80
+
+
+def test_the_tutorial_runs_from_beginning_to_end(
+    tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own commands in its own order; only lengths are shorter and networks smaller."""
+    monkeypatch.chdir(tmp_path)
+    images = 32
+    for command in commands(ROOT / "docs/tutorial.md"):
+        words = shlex.split(command)[1:]
+        if words[0] == "train":
+            images += 32
+            at = words.index("--time")
+            words[at : at + 2] = ["--images", str(images), *TINY]
+        if words[0] == "evaluate":
+            words += ["-n", "100"]
+        if words[0] in ("demo", "serve"):
+            continue
+        done = cli(*words)
+        assert done.status == 0, f"{command}: {done.err}"
+    assert (tmp_path / "runs/digits/report.html").exists()
