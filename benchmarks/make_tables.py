@@ -18,7 +18,6 @@ from image_tables import distance, duration, interval
 from judge_tables import TABLES as JUDGE
 from kept_memory import kept_memory
 from tables import ROOT, Row, results, table
-from threads import threads
 
 SCORES = ROOT / "src/visavis/recipes/scores.json"
 
@@ -191,7 +190,6 @@ TABLES: dict[str, Callable[[], str]] = {
     **IMAGES,
     **CLAIMS,
     **CATALOGUE,
-    "threads": threads,
 }
 
 

@@ -434,3 +434,30 @@ def test_selftest_prints_every_oracle_and_exits_by_the_verdict(
         main(["selftest"])
     assert ended.value.code == 1
     assert "OFF two" in capsys.readouterr().out
+
+
+def test_a_snapshot_of_a_run_by_name(tmp_path: Path, cli: Cli) -> None:
+    run = tmp_path / "run"
+    watched = ["--snapshot-every", 16, "--watch.every", 16, "--watch.samples", 200]
+    assert cli(*TRAIN, "--images", 48, *watched, "--out", run).status == 0
+    named = {}
+    for which in ("@best", "@16", "@48", ""):
+        out = tmp_path / f"of{which}.npz"
+        assert cli("sample", f"{run}{which}", "-n", 4, "--out", out).status == 0
+        with np.load(out) as file:
+            named[which] = file["images"]
+    assert np.array_equal(named["@48"], named[""]) and not np.array_equal(named["@16"], named[""])
+    refused = cli("sample", f"{run}@15")
+    assert refused.status == 2 and "'15'" in refused.err and "best" in refused.err
+    judged = cli("evaluate", f"{run}@16", "-n", 60, "--json")
+    assert judged.status == 0 and judged.json["record"]["trained_images"] == 16
+
+
+def test_the_cache_is_shown_and_emptied(tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VISAVIS_CACHE", str(tmp_path / "kept"))
+    (tmp_path / "kept/images").mkdir(parents=True)
+    (tmp_path / "kept/images/a.npy").write_bytes(b"12345")
+    shown = cli("cache", "--json").json
+    assert (shown["folder"], shown["files"], shown["bytes"]) == (str(tmp_path / "kept"), 1, 5)
+    assert cli("cache", "--clear").status == 0 and not (tmp_path / "kept").exists()
+    assert cli("cache", "--json").json["files"] == 0

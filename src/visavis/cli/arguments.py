@@ -116,6 +116,9 @@ def make_parser() -> tuple[Parser, dict[str, Parser]]:
         command("verify", deploy.verify, "measure again what a model's card claims; 1 if it lies outside")
     )
 
+    kept = command("cache", commands.cache, "what is kept of images and features, to be fast the second time")
+    kept.add_argument("--clear", action="store_true", help="remove it; VISAVIS_CACHE says where it stands")
+
     command("selftest", commands.selftest, "check the metrics against answers that are known")
 
     bench = command("bench", commands.bench, "time the project against what it replaces, on this machine")

@@ -282,6 +282,21 @@ def evaluate(given: Namespace) -> None:
         print(verdict(result))
 
 
+def cache(given: Namespace) -> None:
+    """What is kept of decoded images, features and weights, and how to be rid of it."""
+    import shutil
+
+    from visavis.data.cache import root
+
+    folder = root()
+    files = [] if folder is None else [file for file in folder.rglob("*") if file.is_file()]
+    size = sum(file.stat().st_size for file in files)
+    if given.clear and folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+    told = {"folder": str(folder), "files": len(files), "bytes": size, "cleared": given.clear}
+    show(given, told)
+
+
 def selftest(given: Namespace) -> int:
     """Print each oracle's expected and measured value; 1 if any is off by more than its tolerance."""
     from visavis.judge.selftest import selftest as checks

@@ -16,7 +16,7 @@ from visavis.data.config import Range
 from visavis.data.sources import find, split_names
 from visavis.errors import UserError
 from visavis.judge.made import Generated, Sample, Source
-from visavis.models.snapshot import WEIGHTS
+from visavis.models.snapshot import WEIGHTS, split_name
 
 _CHOSEN = 0xC405  # stream of random draws
 
@@ -109,6 +109,8 @@ def open_source(
 def is_run(path: Path) -> bool:
     """Whether a path is that of a run's folder or of a snapshot."""
     inside = ("recipe.json", "snapshots", WEIGHTS)
+    if split_name(path) is not None:
+        return True
     folder = path.is_dir() and any((path / name).exists() for name in inside)
     return folder or path.suffix == ".safetensors"
 

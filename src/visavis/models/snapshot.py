@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from visavis import files
 from visavis.core import Shape
-from visavis.errors import UserError
+from visavis.errors import UserError, unknown
 from visavis.networks import build
 
 FORMAT = 1
@@ -108,9 +108,14 @@ def snapshots(folder: Path) -> list[Path]:
 
 
 def find_snapshot(path: Path) -> Path:
-    """The snapshot that a path means: the file itself, the newest of a run's, an exported folder's."""
+    """The snapshot that a path means: the file itself, the newest of a run's, an exported folder's.
+
+    ``RUN@best`` is the best that a run kept, ``RUN@25600`` the one after so many images.
+    """
     if path.is_file():
         return path
+    if (named := split_name(path)) is not None:
+        return _named(*named)
     if not path.is_dir():
         raise UserError(f"no run at '{path}'; train one with: visavis train --out {path}")
     found = snapshots(path)
@@ -119,6 +124,22 @@ def find_snapshot(path: Path) -> Path:
     if not found:
         raise UserError(f"'{path}' holds no snapshot yet; train on with: visavis train --out {path}")
     return found[-1]
+
+
+def split_name(path: Path) -> tuple[Path, str] | None:
+    """``RUN@best`` as the run's folder and ``best``; None for a path without such an ending."""
+    name, at, which = path.name.rpartition("@")
+    folder = path.with_name(name) if name else path
+    return (folder, which) if at and name and not path.exists() and folder.is_dir() else None
+
+
+def _named(folder: Path, which: str) -> Path:
+    found = {str(int(path.stem)): path for path in snapshots(folder)}
+    if (folder / BEST).is_file():
+        found["best"] = folder / BEST
+    if which not in found:
+        raise unknown("snapshot", which, found)
+    return found[which]
 
 
 def save_checkpoint(folder: Path, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:

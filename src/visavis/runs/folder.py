@@ -83,7 +83,10 @@ def refuse_another(folder: Path, recipe: Recipe, data: AnySet, init: Path | None
         raise UserError(f"'{standing}' is not what this version of visavis writes; {mend}") from error
     if found is not None:
         what, before, now = found
-        raise UserError(f"'{folder}' holds a run with {what} = {before}, and this one has {now}; {mend}")
+        raise UserError(
+            f"'{folder}' holds a run with {what} = {before}, and this one has {now}; {mend}, "
+            f"or begin another run with its weights: --out NEW --init {folder}"
+        )
 
 
 def _differences(
