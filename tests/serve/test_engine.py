@@ -49,11 +49,12 @@ def test_equal_jobs_go_together_and_each_gets_its_own() -> None:
     assert (engine.told.jobs, engine.told.batches, engine.told.images) == (6, 3, 6)
 
 
-def test_a_batch_holds_no_more_images_than_allowed_and_a_power_of_two() -> None:
-    gate, engine, jobs = behind_a_first(lambda gate: [gate.job(i) for i in range(7)], batch=5)
+def test_a_batch_holds_no_more_images_than_allowed_and_one_of_few_numbers() -> None:
+    gate, engine, jobs = behind_a_first(lambda gate: [gate.job(i) for i in range(46)], batch=30)
     gate.open.set()
     engine.stop(10)
-    assert gate.batches[1:] == [[0, 1, 2, 3], [4, 5], [6]]
+    assert [len(batch) for batch in gate.batches[1:]] == [24, 16, 4, 2]
+    assert [each for batch in gate.batches[1:] for each in batch] == list(range(46))
     assert all(job.future.done() for job in jobs)
 
 

@@ -130,12 +130,12 @@ class Engine:
         self._queue.extendleft(reversed(others))
 
     def _rounded(self, jobs: list[Job]) -> list[Job]:
-        """As many of them as make a power of two of images; the others go back to the queue's head.
+        """As many of them as make 1, 2, 4 or a multiple of 8 images; the others go back to the queue's head.
 
         A convolution is prepared anew for each size of batch that it has not seen.
         """
         total = sum(job.size for job in jobs)
-        most = 1 << max(total.bit_length() - 1, 0)
+        most = total - total % 8 if total >= 8 else 1 << max(total.bit_length() - 1, 0)
         while len(jobs) > 1 and total > most:
             total -= jobs[-1].size
             self._queue.appendleft(jobs.pop())

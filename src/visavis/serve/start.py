@@ -3,7 +3,6 @@
 import asyncio
 import os
 import socket
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,10 +19,6 @@ from visavis.serve.limits import Limits
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 BACKLOG = 2048
 AWAY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-SWITCH_SECONDS = float(__import__("os").environ.get("SW", "2e-4"))
-"""How long one thread keeps the interpreter while the other waits: after each operation of a network the
-engine asks for it again.
-"""
 UNREAD_SECONDS = 0.5
 """Between shutting the door and closing connections that are silent."""
 
@@ -139,7 +134,6 @@ def serve(
     models = {name: load(path, device) for name, path in paths.items()}
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     torch.set_num_threads(max(1, cores - 1))  # one is for HTTP
-    sys.setswitchinterval(SWITCH_SECONDS)
     for model in models.values():
         for network in model.networks.values():
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # its stub lacks it
