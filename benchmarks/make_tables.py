@@ -18,6 +18,7 @@ from image_tables import distance, duration, interval
 from judge_tables import TABLES as JUDGE
 from kept_memory import kept_memory
 from tables import ROOT, Row, results, table
+from threads import threads
 
 SCORES = ROOT / "src/visavis/recipes/scores.json"
 
@@ -185,6 +186,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "pair-step": lambda: pair_step("pair-step"),
     "pair-step-amx": lambda: pair_step("pair-step-amx"),
     "kept-memory": kept_memory,
+    "threads": threads,
     "catsdogs": catsdogs,
     **JUDGE,
     **IMAGES,
