@@ -49,12 +49,19 @@ def measured(name: str, seconds: float, folder: Path) -> dict[str, Any]:
     row |= {
         key: guard[key] for key in ("steering", "steering_interval", "variety", "warnings") if key in guard
     }
-    judged = visavis("evaluate", run, "-n", 2_000)
+    judged = visavis("evaluate", run, "-n", 2_000, "--features", "mnistr", *resize(name))
     row["quality"] = {key: judged["quality"][key] for key in ("value", "interval")}
     row["fd_mnistr"] = {key: judged["fd_mnistr"][key] for key in ("value", "interval", "null")}
     row["recall"] = {key: judged["recall"][key] for key in ("value", "null")}
     keep_sheet(run, name)
     return row
+
+
+def resize(name: str) -> list[str]:
+    """Recipes of 32×32 are judged at mnistr's 28×28, their reference too."""
+    from visavis.recipes import get
+
+    return [] if get(name).data.resolution in (None, 28) else ["--resize", "bicubic-pil"]
 
 
 def keep_sheet(run: Path, name: str) -> None:
@@ -80,9 +87,8 @@ def main() -> None:
     found = json.loads(FILE.read_text()) if FILE.exists() else {"rows": []}
     if found.get("record", {}).get("seconds") != given.seconds:
         found = {"rows": []}
-    for name in given.names or [
-        name for name in RECIPES if name.endswith("-mnist") and name != "stacked-mnist"
-    ]:
+    names = [name for name in RECIPES if name.endswith("mnist") and name != "stacked-mnist"]
+    for name in given.names or names:
         if any(row["recipe"] == name for row in found["rows"]):
             continue
         with tempfile.TemporaryDirectory() as folder:

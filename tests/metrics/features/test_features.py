@@ -178,13 +178,22 @@ def test_images_that_cannot_be_read_are_refused_in_one_line(name: str, images: T
     assert "\n" not in str(caught.value)
 
 
+def test_digits_of_another_size_are_read_where_a_rule_is_given() -> None:
+    small = torch.as_tensor(digits("test")[0])[:64]
+    larger = small.repeat_interleave(2, 1).repeat_interleave(2, 2)  # each pixel four times
+    with pytest.raises(UserError, match="another size with a resize rule"):
+        load_extractor("digitsr")(larger)
+    read = load_extractor("digitsr", resize="bilinear")  # halving by it takes the mean of four
+    assert read.resize == "bilinear"
+    assert_close(read(larger).vectors, load_extractor("digitsr")(small).vectors, rtol=1e-4, atol=1e-4)
+    assert torch.equal(read(small).vectors, load_extractor("digitsr")(small).vectors)
+
+
 def test_names_and_rules_that_are_unknown_are_refused() -> None:
     with pytest.raises(UserError, match="did you mean 'cifar10r'"):
         load_extractor("cifar10")
     with pytest.raises(UserError, match="did you mean 'bilinear'"):
         load_extractor("cifar10r", resize="bilinea")
-    with pytest.raises(UserError, match="leave it out"):
-        load_extractor("digitsr", resize="bilinear")
     with pytest.raises(UserError, match="32x32"):
         load_extractor("cifar10r", resize="none")(noise(1, 48))
 

@@ -15,13 +15,19 @@ from visavis.networks.mnist_classifier import MNISTR, MNISTR_SHA256, MnistClassi
 
 
 def digitsr(weights: Path | None, resize: str | None, device: str) -> Extractor:
-    """Features of 8x8 digits, 64 a channel; three channels are read one by one."""
+    """Features of 8x8 digits, 64 a channel; three channels are read one by one.
+
+    Other sizes need a ``resize`` rule by name.
+    """
     network = load_digit_classifier(weights or DIGITSR).to(device)
     return _digits("digitsr", DIGITSR_SHA256, network, network.config.features, 8, resize, device)
 
 
 def mnistr(weights: Path | None, resize: str | None, device: str) -> Extractor:
-    """Features of 28x28 digits, 64 a channel; three channels are read one by one."""
+    """Features of 28x28 digits, 64 a channel; three channels are read one by one.
+
+    Other sizes, as networks of 32x32 make them, need a ``resize`` rule by name.
+    """
     network = load_mnist_classifier(weights or MNISTR).to(device)
     return _digits("mnistr", MNISTR_SHA256, network, network.config.widths[-1], 28, resize, device)
 
@@ -36,21 +42,21 @@ def _digits(
     device: str,
 ) -> Extractor:
     """The extractor of a classifier of grey digits."""
-    if resize not in (None, "none"):
-        raise UserError(f"resize rule '{resize}' for features '{name}' (allowed: none); leave it out")
+    rule = resize or "none"
 
     def read(x: Tensor) -> tuple[Tensor, Tensor | None]:
-        n, channels, height, width = x.shape
-        grey = to_float(x.reshape(n * channels, 1, height, width))
+        n, channels = x.shape[:2]
+        fitted = resized(x.float(), side, rule) / 127.5 - 1 if x.shape[2] != side else to_float(x)
+        grey = fitted.reshape(n * channels, 1, side, side)
         vectors = network.features(grey)  # (n C, dims)
         return vectors.view(n, -1), network.head(vectors) if channels == 1 else None
 
     def takes(shape: Shape) -> str | None:
-        fits = shape.resolution == side and shape.channels in (1, 3)
-        return None if fits else f"{side}x{side}x1, {side}x{side}x3"
+        fits = (shape.resolution == side or rule != "none") and shape.channels in (1, 3)
+        return None if fits else f"{side}x{side}x1, {side}x{side}x3 (or another size with a resize rule)"
 
     classes = tuple(str(digit) for digit in range(10))
-    return Extractor(name, sha256, dims, classes, "none", 512, read, takes, device)
+    return Extractor(name, sha256, dims, classes, rule, 512, read, takes, device)
 
 
 def cifar10r(weights: Path | None, resize: str | None, device: str) -> Extractor:
