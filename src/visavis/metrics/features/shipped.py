@@ -7,7 +7,6 @@ from torch import Tensor
 
 from visavis.core import Shape
 from visavis.data.pixels import to_float
-from visavis.errors import UserError
 from visavis.metrics.features.extractor import Extractor, in_colour, resized, takes_pictures
 from visavis.networks.cifar_classifier import CIFAR10R, CIFAR10R_SHA256, CLASSES, load_cifar_classifier
 from visavis.networks.classifier import DIGITSR, DIGITSR_SHA256, DigitClassifier, load_digit_classifier
