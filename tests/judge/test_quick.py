@@ -6,7 +6,7 @@ from flat_features import FlatExtractor
 from visavis.data import DataConfig
 from visavis.data.digits import digits
 from visavis.errors import UserError
-from visavis.judge.quick import judge, judge_held_out
+from visavis.judge.quick import authenticity_of_real, judge, judge_held_out
 from visavis.judge.reference import Real, open_real
 
 NAMES = ("fd", "kd", "precision", "recall", "density", "coverage", "duplicates")
@@ -47,3 +47,17 @@ def test_order_and_repetition_change_nothing(real: Real) -> None:
 
 def test_too_few_held_out_images_give_no_null(real: Real) -> None:
     assert judge_held_out(360, real) is None
+
+
+def test_authenticity_tells_copies_from_held_out_images(real: Real) -> None:
+    assert real.held_out is not None
+    unseen, seen = (part.read(np.arange(200)).copy() for part in (real.held_out, real.reference))
+    noise = np.random.default_rng(0).integers(-6, 7, seen.shape)
+    copied = np.clip(seen + noise, 0, 255).astype(np.uint8)
+    by_real = authenticity_of_real(real, 200)
+    of_unseen, of_copies = (
+        judge(torch.from_numpy(images), real, ("authenticity",))["authenticity"]
+        for images in (unseen, copied)
+    )
+    assert abs(of_unseen - by_real) < 0.12, "held-out images are as reference images beside the others"
+    assert of_copies < 0.1 < by_real

@@ -6,7 +6,7 @@ import pytest
 
 from visavis.errors import UserError
 from visavis.recipes.watch import Watch
-from visavis.runs.watch import RECENT, best_row, declines, plateau
+from visavis.runs.watch import RECENT, best_row, copying, declines, plateau
 
 
 def rows(name: str, *values: float | None) -> list[dict[str, Any]]:
@@ -52,3 +52,14 @@ def test_a_critic_that_always_wins_is_told_of() -> None:
 def test_patience_without_evaluations_is_refused() -> None:
     with pytest.raises(ValueError, match=r"give --watch.every too"):
         Watch(patience=3)
+
+
+def test_copying_is_told_after_two_evaluations_below_half_of_what_real_images_have() -> None:
+    def series(*values: float) -> list[dict[str, Any]]:
+        return [{**row, "authenticity_of_real": 0.6} for row in rows("authenticity", *values)]
+
+    assert copying(series(0.9, 0.2)) is None and copying(series(0.2, 0.31)) is None
+    told = copying(series(0.5, 0.25, 0.2))
+    assert told is not None and "80% of the images" in told and "(40% of real ones do)" in told
+    assert "copies" in declines(series(0.2, 0.2), [])
+    assert copying(rows("authenticity", None, None)) is None

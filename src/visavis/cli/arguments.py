@@ -142,6 +142,7 @@ def _train_arguments(train: Parser) -> None:
     )
     train.add_argument("--classes", help="keep these classes, as in cat,dog")
     train.add_argument("--resolution", help="resize to this many pixels")
+    train.add_argument("--size", help="of images, your own pictures: tiny, small (default), medium, large")
     train.add_argument("--out", type=Path, help="the run's folder (default runs/RECIPE)")
     length = train.add_mutually_exclusive_group()
     length.add_argument("--images", type=_positive, help="train until this many images are seen")

@@ -63,6 +63,7 @@ def train(given: Namespace) -> None:
         "data.source": given.data,
         "data.classes": given.classes,
         "data.resolution": given.resolution,
+        "plan.size": given.size,
         "batch_size": given.batch_size,
         "seed": given.seed,
         "data.skip_broken": "true" if given.skip_broken else None,
@@ -89,7 +90,9 @@ def train(given: Namespace) -> None:
         result = dry_run(recipe, options)
     else:
         result = run(recipe, options)
-        if given.report and leads():
+        if recipe.judged:
+            _judge_unjudged(given, [options.out])
+        if (given.report or recipe.judged) and leads():
             result |= {"report": _page([options.out])["out"]}
     if leads():
         show(given, result if given.json else {k: v for k, v in result.items() if k != "guard"})

@@ -8,14 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from visavis.data import draws
 from visavis.errors import unknown
 from visavis.judge.reference import Real
 from visavis.metrics.collapse import duplicate_threshold
 from visavis.metrics.frechet import frechet_distance
 from visavis.metrics.kernel import kernel_distance
 from visavis.metrics.manifold import manifold
-from visavis.metrics.neighbours import among
+from visavis.metrics.memorisation import authentic, authentic_of
+from visavis.metrics.neighbours import among, nearest
 
+_REAL = 0xA07E  # a stream of random draws
 _BALLS = ("precision", "recall", "density", "coverage")
 
 
@@ -23,8 +26,10 @@ def judge(pixels: Tensor, real: Real, names: Sequence[str] = ("fd", "coverage"))
     """The named figures of uint8 ``pixels: [N, H, W, C]`` against a reference that :func:`open_real` gave.
 
     ``fd`` (against all of the reference), ``kd``, ``precision``, ``recall``, ``density``, ``coverage``, each
-    against as many real images as there are generated ones; ``duplicates``: the fraction of images with
-    another one nearer than 1 % of as many real images have theirs.  All depend on N: compare at equal N only.
+    against as many real images as there are generated ones; ``authenticity``: the fraction of images that are
+    farther from their nearest reference image than that is from its own nearest; ``duplicates``: the fraction
+    of images with another one nearer than 1 % of as many real images have theirs.  All depend on N: compare
+    at equal N only.
     Raises :class:`UserError` for another name and for too few images.
     """
     for name in names:
@@ -55,6 +60,18 @@ def _kd(made: Tensor, as_many: Tensor, real: Real) -> float:
     return kernel_distance(made, as_many).value
 
 
+def _authenticity(made: Tensor, as_many: Tensor, real: Real) -> float:
+    return float(authentic(made, real.reference.vectors).double().mean())
+
+
+def authenticity_of_real(real: Real, n: int) -> float:
+    """The authenticity of ``n`` reference images, each beside all the others: what copies nothing gets."""
+    train = real.reference.vectors
+    chosen = draws.permutation(len(train), _REAL)[:n]
+    near = nearest(train[chosen], train, exclude=torch.from_numpy(chosen))
+    return float(authentic_of(near, train).double().mean())
+
+
 def _duplicates(made: Tensor, as_many: Tensor, real: Real) -> float:
     return float((among(made).distances[:, 0] <= duplicate_threshold(among(as_many))).double().mean())
 
@@ -62,6 +79,7 @@ def _duplicates(made: Tensor, as_many: Tensor, real: Real) -> float:
 FIGURES: dict[str, Callable[[Tensor, Tensor, Real], float]] = {
     "fd": _fd,
     "kd": _kd,
+    "authenticity": _authenticity,
     "duplicates": _duplicates,
 }
 """Name -> function of generated features, as many real ones, and the reference."""

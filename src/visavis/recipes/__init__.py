@@ -3,12 +3,13 @@
 from collections.abc import Callable
 
 from visavis.errors import unknown
-from visavis.recipes import catalogue, cifar10, digits, mnist, siamese, translation, vae
+from visavis.recipes import catalogue, cifar10, digits, images, mnist, siamese, translation, vae
 from visavis.recipes.recipe import Recipe
 
 DEFAULT = "mnist"
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
+    "images": images.images,
     "mnist": mnist.mnist,
     "stacked-mnist": mnist.stacked_mnist,
     "stacked-digits": digits.stacked_digits,

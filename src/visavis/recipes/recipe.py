@@ -12,6 +12,7 @@ from visavis.data import AnyData
 from visavis.errors import UserError, in_plain_words, unknown
 from visavis.networks import BranchConfig, NetworkConfig
 from visavis.objectives import ObjectiveConfig
+from visavis.recipes.sizes import Plan
 from visavis.recipes.watch import Watch
 from visavis.training.loop import Adam, Average, Precision, Schedule
 
@@ -25,7 +26,8 @@ class Recipe(Config):
     ``keep_snapshots`` are kept (None: all). ``metrics``: names of ``visavis.metrics.METRICS`` taken of
     ``metric_samples`` images when training ends.  ``watch``: evaluation on the way there.
     ``precision``: ``auto`` is bf16 where the hardware multiplies it and fp32 elsewhere; a run settles and
-    records which.
+    records which.  ``plan``: that the fields follow from the pictures, and from what (None: they stand as
+    they are).  ``judged``: a run that ends is judged and gets its page without being asked.
     """
 
     name: Name
@@ -47,6 +49,8 @@ class Recipe(Config):
     metrics: Names = ()
     metric_samples: PositiveInt = 26_000
     watch: Watch = Watch()
+    plan: Plan | None = None
+    judged: bool = False
 
     @model_validator(mode="after")
     def _all_is_there_and_fits(self) -> "Recipe":
@@ -79,9 +83,10 @@ class Recipe(Config):
     def identity(self) -> dict[str, Any]:
         """What a run and the recipe that resumes it must agree in; not how long or how often to look."""
         found = self.model_dump(mode="json")
-        looks = ("keep_snapshots", "metrics", "metric_samples", "snapshot_every", "watch")
+        looks = ("keep_snapshots", "metrics", "metric_samples", "snapshot_every", "watch", "judged")
         for name in ("images", "about", *looks):
             del found[name]
+        found["plan"] = None if self.plan is None else self.plan.size
         for name in ("source", "stream", "device_bytes", "skip_broken", "channels", "range"):
             found["data"].pop(name, None)  # the data's digest stands for these
         return found
@@ -92,11 +97,19 @@ def override(recipe: Recipe, changes: Mapping[str, str]) -> Recipe:
 
     A new ``kind`` of objective, network or branch, as in ``{"objective.kind": "gan"}``, keeps the fields that
     both kinds have, with the same type; the others are the new kind's own.  Raises :class:`UserError` for a
-    path that does not exist and for a value that is not allowed there.
+    path that does not exist and for a value that is not allowed there.  A plan that is not settled keeps
+    them, since they go before what it will find.
     """
+    if recipe.plan is None and "plan.size" in changes:
+        raise UserError(
+            f"recipe '{recipe.name}' has one size (allowed with --size: recipes that follow the pictures, as "
+            "images does); leave it out"
+        )
     plain = recipe.model_dump(mode="json")
     for path, text in sorted(changes.items(), key=lambda change: not change[0].endswith(".kind")):
         _assign(plain, path, text if _takes_text(recipe, path, text) else _value(text))
+    if recipe.plan is not None and recipe.plan.facts is None:
+        plain["plan"]["given"] = {**recipe.plan.given, **changes}
     return validated(plain)
 
 

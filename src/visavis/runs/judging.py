@@ -36,7 +36,7 @@ class Task:
 
 def _generator_judge(session: Session) -> Judge:
     """Samples against the training images, seen by the features that fit their size."""
-    from visavis.judge.quick import judge
+    from visavis.judge.quick import authenticity_of_real, judge
     from visavis.judge.reference import open_real
     from visavis.metrics.features import default_features, load_extractor
 
@@ -44,11 +44,13 @@ def _generator_judge(session: Session) -> Judge:
     assert isinstance(data, DataConfig)
     name = default_features(session.data.shape)
     real = open_real(data, load_extractor(name, device=str(session.device)), held_out="none")
-    wanted = ("fd", "kd", "precision", "coverage", "duplicates")
+    wanted = ("fd", "kd", "precision", "coverage", "duplicates", "authenticity")
+    of_real = {"authenticity_of_real": authenticity_of_real(real, n)}
 
     def of(model: Model) -> dict[str, float]:
         found = judge(torch.from_numpy(model.pixels(n, seed=SEED)), real, wanted)
-        return {f"{key}_{name}" if key in ("fd", "kd") else key: value for key, value in found.items()}
+        named = {f"{key}_{name}" if key in ("fd", "kd") else key: value for key, value in found.items()}
+        return named | of_real
 
     return of
 
@@ -123,6 +125,14 @@ class Watcher:
             save_best(session)
         save_checkpoint(session)  # so that no resumed run has to come here again
         session.settled = self.settled()
+
+    def best(self) -> dict[str, Any] | None:
+        """The images and the figure of the best weights so far; None before the first evaluation."""
+        rows = self.rows()
+        if not rows:
+            return None
+        row = best_row(rows, self.metric)
+        return {"images": row["images"], self.metric: row[self.metric]}
 
     def rows(self) -> list[dict[str, Any]]:
         """The evaluations so far; the metrics of a run's end, taken otherwise, are none of them."""

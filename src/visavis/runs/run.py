@@ -62,7 +62,9 @@ def run(recipe: Recipe, options: Options) -> dict[str, Any]:
         if not session.writes:
             return _result(session)
         measure(session)
-        return _result(session) | {"guard": last_look(session)}
+        best = Watcher(session).best() if session.recipe.watch.every else None
+        kept = {} if best is None else {"best": best}
+        return _result(session) | kept | {"guard": last_look(session)}
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from visavis.report.loggers import Logger
 from visavis.report.logs import RunLog
 from visavis.runs import folder
 from visavis.runs.build import prepare
+from visavis.runs.planning import planned
 from visavis.runs.settle import said_of_precision, settled
 from visavis.training import parallel
 from visavis.training.devices import make_fast
@@ -148,7 +149,8 @@ def open_session(recipe: Recipe, options: Options, device: torch.device, stack: 
 
 def ready_session(recipe: Recipe, options: Options, device: torch.device) -> tuple[Session, Start]:
     """Data, networks and the state to go on from; nothing is written, whatever does not fit is refused."""
-    settled_recipe = _from_first(lambda: settled(recipe, None if options.fresh else options.out, device))
+    out = None if options.fresh else options.out
+    settled_recipe = _from_first(lambda: settled(planned(recipe, options, device), out, device))
     session = _together(lambda: _prepare(settled_recipe, options, device))
     start = _from_first(lambda: _find_start(session))
     _together(lambda: _take_up(session, start))

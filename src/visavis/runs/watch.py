@@ -15,6 +15,8 @@ Row = dict[str, Any]
 LOWER_IS_BETTER = ("fd_", "kd_", "fid", "kid", "l1", "mse", "kl", "duplicates")
 """Figures by how they begin; of every other one, more is better."""
 
+COPIED = 0.5
+"""Authentic images, as a part of what real ones are, below which copying has begun."""
 RECENT = 20
 """Rows of the log whose median says how D does now."""
 
@@ -52,10 +54,11 @@ def plateau(rows: Sequence[Row], metric: str, patience: int | None) -> str | Non
 
 
 def declines(rows: Sequence[Row], stats: Sequence[Row]) -> dict[str, str]:
-    """What has become worse, by kind, in plain words: lost coverage, repeats, a critic that always wins.
+    """What has become worse, by kind, in plain words: lost coverage, repeats, copies, a critic that always
+    wins.
 
-    ``rows``: the evaluations so far, the newest last; ``stats``: the log's rows.  Coverage and repeats speak
-    after two evaluations in a row, since one at small N may be chance.
+    ``rows``: the evaluations so far, the newest last; ``stats``: the log's rows.  Coverage, repeats and
+    copies speak after two evaluations in a row, since one at small N may be chance.
     """
     found = {}
     top = _top(rows, "coverage")
@@ -72,10 +75,25 @@ def declines(rows: Sequence[Row], stats: Sequence[Row]) -> dict[str, str]:
             f"{known[-1]:.0%} of the images repeat others, {min(known[:-2]):.0%} did before: "
             "the generator collapses onto few pictures"
         )
+    copied = copying(rows)
+    if copied is not None:
+        found["copies"] = copied
     won = victory(*certainty(stats))
     if won is not None:
         found["critic"] = won
     return found
+
+
+def copying(rows: Sequence[Row]) -> str | None:
+    """That the training images are being copied, in words, where both last evaluations say so."""
+    known = [row for row in rows if row.get("authenticity") is not None][-2:]
+    if len(known) < 2 or any(row["authenticity"] >= COPIED * row["authenticity_of_real"] for row in known):
+        return None
+    return (
+        f"copying has begun: {1 - known[-1]['authenticity']:.0%} of the images lie nearer to a training "
+        f"image than that has a neighbour ({1 - known[-1]['authenticity_of_real']:.0%} of real ones do); "
+        "earlier weights copy less, more training images mend it"
+    )
 
 
 def _top(rows: Sequence[Row], name: str) -> Row | None:
