@@ -55,7 +55,7 @@ SMALLEST, LARGEST = 16, 256
 FEWEST, FEWEST_OF_A_CLASS = 100, 20
 """Pictures."""
 GAMMA = 1e-4
-"""γ of R1 and R2, as a part of the pictures' spread."""
+"""γ of R1 and R2, as a part of the pictures' spread (docs/log.md has the trials)."""
 ALIKE = 0.05
 """Handedness below which pictures may be mirrored."""
 FEW = 10_000
