@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from visavis.api import evaluate as evaluate
+    from visavis.api import statistics as statistics
     from visavis.api import train as train
     from visavis.api import verify as verify
     from visavis.errors import UserError as UserError
@@ -23,11 +24,12 @@ _WHERE = {
     "Model": "models.model",
     "train": "api",
     "evaluate": "api",
+    "statistics": "api",
     "verify": "api",
     "UserError": "errors",
 }
 
-__all__ = ["Model", "UserError", "__version__", "evaluate", "load", "train", "verify"]
+__all__ = ["Model", "UserError", "__version__", "evaluate", "load", "statistics", "train", "verify"]
 
 
 def __getattr__(name: str) -> Any:

@@ -87,7 +87,7 @@ def evaluate(
     mend.
     """
     from visavis.judge import against as comparing
-    from visavis.judge import by_task
+    from visavis.judge import by_moments, by_task, stored_moments
     from visavis.judge.evaluate import Options as How
     from visavis.judge.evaluate import evaluate as judge
     from visavis.report.gallery import save_gallery
@@ -101,6 +101,10 @@ def evaluate(
         how = How(reference=text, device=str(own), **options)
         if comparing.is_result(images):
             result = comparing.of_results(images, against)
+        elif text is not None and stored_moments.is_statistics(text):
+            if gallery is not None:
+                raise UserError("--gallery needs a reference of images, not statistics; leave it out")
+            result = by_moments.judge(images, how, against)
         elif (task := by_task.task_of(images)) == "translate":
             if against is not None or gallery is not None:
                 raise UserError("--against and --gallery are for runs that generate; leave them out")
@@ -115,6 +119,24 @@ def evaluate(
         if out is not None and parallel.rank() == 0:
             write_json(out, result)
     return result
+
+
+def statistics(
+    images: str | Path, out: str | Path, *, features: str | None = None, device: str = "auto", **options: Any
+) -> dict[str, Any]:
+    """Write the mean and covariance of a set's features, to be a reference; returns what was written, told.
+
+    ``options`` are those of :func:`visavis.judge.by_moments.measure`: ``split``, ``classes``, ``resolution``,
+    ``weights``, ``resize``, ``skip_broken``, ``range``.  Raises :class:`visavis.UserError` for a mistake that
+    the user can mend.
+    """
+    from visavis.judge.by_moments import measure
+
+    with parallel.together(pick_device(device)) as own:
+        found, account = measure(str(images), features, device=str(own), **options)
+        if parallel.rank() == 0:
+            found.write(out)
+    return {"out": str(out), **found.told(), "account": account}
 
 
 def verify(run: str | Path, *, device: str = "auto") -> dict[str, Any]:

@@ -8,7 +8,8 @@ from PIL import Image
 from visavis.data import draws
 from visavis.data.write import write_images
 from visavis.errors import UserError
-from visavis.judge.inputs import naming, open_source
+from visavis.judge.inputs import open_source
+from visavis.judge.reference import naming
 
 
 @pytest.fixture(autouse=True)

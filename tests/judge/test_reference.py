@@ -116,3 +116,36 @@ def test_parts_keep_everything_together() -> None:
     assert torch.equal(part.vectors, real.reference.vectors[[9, 5]]) and part.predicted is not None
     assert len(real.reference.some(10)) == 10 and real.reference.some(5000) is real.reference
     assert real.reference.some(10).digest != real.reference.some(10, seed=1).digest
+
+
+def test_another_source_is_held_out_and_all_of_the_reference_kept(tmp_path: Path) -> None:
+    reference, others = npz(tmp_path / "a.npz"), npz(tmp_path / "b.npz", n=25, seed=1)
+    config = DataConfig(source=str(reference))
+    real = open_real(config, FlatExtractor(), str(others), trained=True)
+    assert real.held_out is not None and (len(real.reference), len(real.held_out)) == (60, 25)
+    assert real.unseen and real.held_out_name == "b.npz" and real.trained_on is real.whole
+    assert real.held_out_account is not None and real.held_out_account.used == 25
+    with pytest.raises(UserError, match=r"60 of the 60 held-out images \('a.npz'\)"):
+        open_real(config, FlatExtractor(), str(reference))
+    with pytest.raises(UserError, match=r"no file or folder '\./c.npz'.*"):
+        open_real(config, FlatExtractor(), "./c.npz")
+
+
+def test_all_splits_of_the_other_source_count_and_labels_where_the_classes_are_the_references(
+    tmp_path: Path,
+) -> None:
+    images = draws.bits(60 * 16, 3).astype(np.uint8).reshape(60, 4, 4, 1)
+    for name, classes in (("same", ["b", "a"]), ("other", ["a", "c"])):
+        np.savez(tmp_path / f"{name}.npz", images=images, labels=np.arange(60) % 2, classes=classes)
+    source = draws.bits(40 * 16, 4).astype(np.uint8).reshape(40, 4, 4, 1)
+    np.savez(tmp_path / "r.npz", images=source, labels=np.arange(40) % 2, classes=["a", "b"])
+    config = DataConfig(source=str(tmp_path / "r.npz"))
+    same, other = (
+        open_real(config, FlatExtractor(), str(tmp_path / f"{name}.npz")).held_out
+        for name in ("same", "other")
+    )
+    assert same is not None and same.labels is not None and same.labels[:4].tolist() == [1, 0, 1, 0]
+    assert other is not None and other.labels is None
+    # the splits of a source win over a folder of that name, which ./test means
+    real = open_real(DataConfig(source="digits"), FlatExtractor(), "test")
+    assert len(real.held_out or ()) == 359

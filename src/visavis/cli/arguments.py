@@ -103,6 +103,12 @@ def make_parser() -> tuple[Parser, dict[str, Parser]]:
 
     _evaluate_arguments(command("evaluate", commands.evaluate, "judge a run, or images from anywhere"))
 
+    _statistics_arguments(
+        command(
+            "statistics", commands.statistics, "write the features' mean and covariance, to be a reference"
+        )
+    )
+
     _report_arguments(command("report", commands.report, "one page of one run, or of several side by side"))
     deploy.export_arguments(
         command(
@@ -189,30 +195,49 @@ def _evaluate_arguments(judge: Parser) -> None:
         "images", help="a run, a snapshot, a folder of images, .npz, parquet; a stored result with --against"
     )
     judge.add_argument(
-        "--reference", help="real images, named as --data names them (default: what the run was trained on)"
+        "--reference",
+        help="real images, named as --data names them, or statistics (default: what the run was trained on)",
     )
     judge.add_argument("--split", help="the reference's part (default train, or the run's)")
     judge.add_argument(
-        "--held-out", default="auto", help="the part that gives the nulls: a split, auto (test, …), none"
+        "--held-out",
+        default="auto",
+        help="what gives the nulls: a split, another folder or set, auto (test, …), none",
     )
     judge.add_argument("--classes", help="these classes only, as in cat,dog")
-    judge.add_argument("--features", help="digitsr, mnistr, cifar10r, inception, module:path (by size)")
-    judge.add_argument("--weights", type=Path, help="the features' weights, as inception needs")
-    judge.add_argument("--resize", help="the rule that fits images to the features, by name")
+    _features_arguments(judge)
     judge.add_argument("-n", type=_positive, default=None, help="how many images (default: as are held out)")
     judge.add_argument("--raw", action="store_true", help="a run's own weights instead of their average")
     judge.add_argument("--seed", type=_whole, default=0)
     judge.add_argument("--against", help="other images, another run or a stored result: which is better?")
     judge.add_argument("--infinity", action="store_true", help="extrapolate to infinitely many images too")
     judge.add_argument("--per-class", action="store_true", help="insist on figures of each class")
+    judge.add_argument("--gallery", type=Path, help="folder for sheets of nearest and closest images")
+    judge.add_argument("--out", type=Path, help="write the result, with its record, to this .json")
+    judge.add_argument("--device", default="auto")
+
+
+def _statistics_arguments(measure: Parser) -> None:
+    measure.add_argument("images", help="real images, named as --data names them")
+    measure.add_argument(
+        "--out", type=Path, required=True, help="an .npz of mu and sigma, as pytorch-fid has"
+    )
+    measure.add_argument("--split", default="train", help="the part that is measured (default train)")
+    measure.add_argument("--classes", help="these classes only, as in cat,dog")
+    _features_arguments(measure)
+    measure.add_argument("--device", default="auto")
+
+
+def _features_arguments(judge: Parser) -> None:
+    """What says how images are read and which features see them."""
+    judge.add_argument("--features", help="digitsr, mnistr, cifar10r, inception, module:path (by size)")
+    judge.add_argument("--weights", type=Path, help="the features' weights, as inception needs")
+    judge.add_argument("--resize", help="the rule that fits images to the features, by name")
     judge.add_argument("--resolution", type=_positive, help="resize the images to this many pixels")
     judge.add_argument("--skip-broken", action="store_true", help="leave out images that do not decode")
     judge.add_argument(
         "--range", default="auto", help="black and white in float arrays: unit (0, 1), signed (-1, 1), byte"
     )
-    judge.add_argument("--gallery", type=Path, help="folder for sheets of nearest and closest images")
-    judge.add_argument("--out", type=Path, help="write the result, with its record, to this .json")
-    judge.add_argument("--device", default="auto")
 
 
 def _whole(text: str) -> int:

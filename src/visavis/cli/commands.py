@@ -285,6 +285,21 @@ def evaluate(given: Namespace) -> None:
         print(verdict(result))
 
 
+def statistics(given: Namespace) -> None:
+    """Write the moments of a set's features."""
+    from visavis.api import statistics as measure
+
+    names = ("features", "split", "weights", "resize", "resolution", "skip_broken", "range", "device")
+    result = measure(
+        given.images,
+        given.out,
+        classes=tuple(name for name in (given.classes or "").split(",") if name),
+        **{name: getattr(given, name) for name in names},
+    )
+    if leads():
+        show(given, result)
+
+
 def cache(given: Namespace) -> None:
     """What is kept of decoded images, features and weights, and how to be rid of it."""
     import shutil

@@ -11,10 +11,9 @@ from visavis.errors import UserError
 from visavis.files import read_json
 from visavis.judge.figures import RESAMPLES, frechet_name
 from visavis.judge.record import need_equal
-from visavis.judge.reference import Real
 from visavis.judge.seen import Seen
 from visavis.metrics.bootstrap import LEVEL, Comparison, compare, normal_tail
-from visavis.metrics.frechet import frechet_distance, frechet_draws
+from visavis.metrics.frechet import Reference, frechet_distance, frechet_draws
 
 LOWER_IS_BETTER = ("fd_", "fid", "kd_", "js", "ndb")
 HIGHER_IS_BETTER = ("quality", "precision", "recall", "coverage", "variety", "is_")
@@ -22,17 +21,19 @@ Z = 1.959963984540054
 """Deviations on each side of a 95 % interval."""
 
 
-def paired(a: Seen, b: Seen, real: Real, seed: int) -> dict[str, Any]:
+def paired(a: Seen, b: Seen, real: Reference, features: str, seed: int) -> dict[str, Any]:
     """Whose Fréchet distance to the reference is lower, by a bootstrap that draws the same rows of both.
 
     The reference is one and held fixed; image i of both belongs together where both came from the same
     latents or inputs.  The answer is that of :func:`answer`.
     """
-    values = [frechet_distance(x.vectors, real.gaussian).value for x in (a, b)]
-    draws = [frechet_draws(x.vectors, real.gaussian, RESAMPLES, seed) for x in (a, b)]
+    values = [frechet_distance(x.vectors, real).value for x in (a, b)]
+    draws = [frechet_draws(x.vectors, real, RESAMPLES, seed) for x in (a, b)]
     found = compare(values[0], draws[0], values[1], draws[1])
-    name = frechet_name(real.extractor.name)
-    return answer(name, values[0], values[1], found) | {"resamples": RESAMPLES, "paired": True}
+    return answer(frechet_name(features), values[0], values[1], found) | {
+        "resamples": RESAMPLES,
+        "paired": True,
+    }
 
 
 def answer(figure: str, a: float, b: float, found: Comparison) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from visavis.data import DataConfig
 from visavis.data.pairs.config import PairsConfig
 from visavis.errors import UserError
 from visavis.judge.evaluate import Options
-from visavis.judge.inputs import is_run, naming
+from visavis.judge.inputs import is_run
+from visavis.judge.reference import naming
 from visavis.models.load import load
 from visavis.models.snapshot import find_snapshot, load_snapshot
 

@@ -29,10 +29,10 @@ from visavis.judge.figures import (
     threshold_of,
     unpacked,
 )
-from visavis.judge.inputs import naming, open_source
+from visavis.judge.inputs import open_source
 from visavis.judge.made import Sample, Source, seen
 from visavis.judge.record import PROTOCOL, need_equal, record
-from visavis.judge.reference import Real, open_real
+from visavis.judge.reference import Real, naming, open_real
 from visavis.judge.remarks import remarks
 from visavis.judge.score import quality_row
 from visavis.judge.seen import Seen
@@ -100,10 +100,10 @@ def evaluate(
     be compared pairwise, or a stored result.  ``extractor`` replaces the one that the options name.  Raises
     :class:`UserError` for every mistake that a user can mend.
     """
-    source = _open(given, options)
+    source = open_images(given, options)
     before = read_result(against) if against is not None and is_result(against) else None
-    rival = _open(against, options) if against is not None and before is None else None
-    real = open_reference(source, options, extractor or _extractor(source.shape, options))
+    rival = open_images(against, options) if against is not None and before is None else None
+    real = open_reference(source, options, extractor or extractor_for(source.shape, options))
     sample = take(source, real, options)
     told = record(sample, real, options.seed, options.device)
     if before is not None:
@@ -115,17 +115,19 @@ def evaluate(
     if before is not None:
         found.result["against"] = {"with": str(against), "answers": stored(found.result, before)}
     if other is not None:
-        answer = paired(found.made, seen(other, real), real, options.seed)
+        answer = paired(found.made, seen(other, real), real.gaussian, real.extractor.name, options.seed)
         found.result["against"] = {"with": str(against), "answers": [answer]}
     return found
 
 
-def _open(given: str | Path, options: Options) -> Source:
+def open_images(given: str | Path, options: Options) -> Source:
+    """What is to be judged, read as the options say."""
     raw, classes, resolution = options.raw, options.classes, options.resolution
     return open_source(given, raw, classes, resolution, options.skip_broken, options.device, options.range)
 
 
-def _extractor(shape: Shape, options: Options) -> Extractor:
+def extractor_for(shape: Shape, options: Options) -> Extractor:
+    """The extractor that the options name, or the one for images of ``shape``."""
     from visavis.metrics.features import default_features, load_extractor
 
     name = options.features or default_features(shape)
@@ -167,7 +169,7 @@ def judge_sample(sample: Sample, source: Source, real: Real, options: Options) -
         return (
             distances(x, real, seed, intervals, options.infinity)
             | balls(x, real.few, seed, intervals)
-            | modes(x, real)
+            | modes(x, real.extractor.name)
             | repeats(x, real, threshold, seed)
             | by_class(x, real, classes, intervals, seed)
         )
@@ -205,12 +207,12 @@ def take(source: Source, real: Real, options: Options) -> Sample:
     return source.take(n, options.seed)
 
 
-def modes(x: Seen, real: Real) -> Measures:
+def modes(x: Seen, features: str) -> Measures:
     """Modes and their divergence from uniform, of digits read by their classifier."""
     from visavis.metrics import METRICS
 
-    side, _, channels = real.shape
-    name = MODES.get((real.extractor.name, side, channels))
+    _, side, _, channels = x.read(np.arange(1)).shape
+    name = MODES.get((features, side, channels))
     if name is None:
         return {}
     scores = METRICS[name](torch.from_numpy(np.array(x.read(np.arange(len(x))))))

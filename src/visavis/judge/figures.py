@@ -16,7 +16,7 @@ from visavis.judge.reference import Real
 from visavis.judge.seen import Seen
 from visavis.metrics.bootstrap import centred, mean_interval, resampled
 from visavis.metrics.collapse import bins_that_differ, birthday, duplicate_threshold
-from visavis.metrics.frechet import frechet_distance, frechet_infinity, frechet_interval
+from visavis.metrics.frechet import Reference, frechet_distance, frechet_infinity, frechet_interval
 from visavis.metrics.inception_score import inception_score
 from visavis.metrics.kernel import kernel_distance
 from visavis.metrics.manifold import K_DENSITY, manifold
@@ -59,25 +59,45 @@ def frechet_name(features: str) -> str:
 def distances(x: Seen, real: Real, seed: int, intervals: bool, infinity: bool = False) -> Measures:
     """Fréchet distance to all of the reference, kernel distance to part of it, Inception score."""
     name = real.extractor.name
-    value = frechet_distance(x.vectors, real.gaussian).value
-    found: Measures = {(frechet_name(name),): _frechet(x, real, value, seed, intervals)}
-    if infinity:
-        far = frechet_infinity(x.vectors, real.reference.vectors, seed=seed).value
-        found[(f"{frechet_name(name)}_infinity",)] = Measured(far, None, "no interval of an extrapolation")
+    far = real.reference.vectors if infinity else None
+    found = frechet_figures(x, real.gaussian, name, seed, intervals, far)
     kernel = kernel_distance(x.vectors, real.kernel)
     found[(f"kd_{name}",)] = Measured(kernel.value, kernel.interval()[:2])
-    if x.logits is not None:
-        found[(f"is_{name}",)] = _inception(x.logits, name, seed, intervals)
+    return found | inception_figures(x, name, seed, intervals)
+
+
+def frechet_figures(
+    x: Seen,
+    gaussian: Reference,
+    features: str,
+    seed: int,
+    intervals: bool,
+    far: Tensor | Reference | None = None,
+) -> Measures:
+    """Fréchet distance to ``gaussian``; extrapolated to infinitely many images against ``far`` if given."""
+    name = frechet_name(features)
+    found: Measures = {(name,): _frechet(x, gaussian, seed, intervals)}
+    if far is not None:
+        value = frechet_infinity(x.vectors, far, seed=seed).value
+        found[(f"{name}_infinity",)] = Measured(value, None, "no interval of an extrapolation")
     return found
 
 
-def _frechet(x: Seen, real: Real, value: float, seed: int, intervals: bool) -> Measured:
+def inception_figures(x: Seen, features: str, seed: int, intervals: bool) -> Measures:
+    """The Inception score, where the features classify."""
+    if x.logits is None:
+        return {}
+    return {(f"is_{features}",): _inception(x.logits, features, seed, intervals)}
+
+
+def _frechet(x: Seen, gaussian: Reference, seed: int, intervals: bool) -> Measured:
+    value = frechet_distance(x.vectors, gaussian).value
     if not intervals:
         return Measured(value)
     d = x.vectors.shape[1]
     if d > WIDEST:
         return Measured(value, None, f"no interval: resampling {d} dimensions takes minutes")
-    return Measured(value, frechet_interval(x.vectors, real.gaussian, RESAMPLES, seed)[:2])
+    return Measured(value, frechet_interval(x.vectors, gaussian, RESAMPLES, seed)[:2])
 
 
 def _inception(logits: Tensor, name: str, seed: int, intervals: bool) -> Measured:

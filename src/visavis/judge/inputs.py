@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +14,7 @@ from visavis.data.config import Range
 from visavis.data.sources import find, split_names
 from visavis.errors import UserError
 from visavis.judge.made import Generated, Sample, Source
+from visavis.judge.reference import naming
 from visavis.models.snapshot import WEIGHTS, split_name
 
 _CHOSEN = 0xC405  # stream of random draws
@@ -113,13 +112,3 @@ def is_run(path: Path) -> bool:
         return True
     folder = path.is_dir() and any((path / name).exists() for name in inside)
     return folder or path.suffix == ".safetensors"
-
-
-@contextmanager
-def naming(what: str) -> Iterator[None]:
-    """Let errors of the data room, which advise on ``--data``, name what is meant here."""
-    try:
-        yield
-    except UserError as error:
-        plain = str(error).replace("another --data", f"other {what}").replace("--data", what)
-        raise UserError(plain) from error

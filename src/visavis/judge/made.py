@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor
@@ -16,13 +16,16 @@ from visavis.data.account import Account
 from visavis.data.found import digest_of
 from visavis.errors import UserError, listed, unknown
 from visavis.files import read_json
-from visavis.judge.reference import Real
+from visavis.judge.reference import Real, renumbered
 from visavis.judge.seen import Pixels, Rows, Seen, see
 from visavis.models.generator import BATCH, latents
 from visavis.models.load import model_of
 from visavis.models.results import folder_of
 from visavis.models.snapshot import CHECKPOINT, find_snapshot, load_checkpoint, load_snapshot
 from visavis.training import parallel
+
+if TYPE_CHECKING:
+    from visavis.metrics.features import Extractor
 
 RAW = "nets.G."
 """Where a checkpoint keeps the generator's own weights."""
@@ -158,13 +161,19 @@ def _trained_on(recipe: Any, folder: Path, channels: int) -> tuple[DataConfig | 
 def seen(sample: Sample, real: Real) -> Seen:
     """A sample through the reference's extractor, with the reference's channels and classes."""
     pixels = _channels(sample.pixels, real.shape[2], sample.name, real.name)
+    labels = renumbered(sample.labels, sample.classes, real.classes)
+    return seen_by(real.extractor, pixels, labels, sample.digest)
+
+
+def seen_by(extractor: Extractor, pixels: Tensor, labels: Tensor | None, digest: str) -> Seen:
+    """uint8 ``pixels: [N, H, W, C]`` through an extractor."""
     array = pixels.numpy()
 
     def read(rows: Rows) -> Pixels:
         chosen: Pixels = array[rows]
         return chosen
 
-    return see(read, len(pixels), _labels(sample, real), sample.digest, real.extractor)
+    return see(read, len(pixels), labels, digest, extractor)
 
 
 def _channels(pixels: Tensor, channels: int, name: str, reference: str) -> Tensor:
@@ -177,16 +186,3 @@ def _channels(pixels: Tensor, channels: int, name: str, reference: str) -> Tenso
         f"images of '{name}' have {pixels.shape[3]} channels, the reference '{reference}' has {channels} "
         "(allowed: the same for both, or grey against RGB); give another --reference"
     )
-
-
-def _labels(sample: Sample, real: Real) -> Tensor | None:
-    """The sample's labels as the reference numbers them; None where it has other classes."""
-    if sample.labels is None:
-        return None
-    used = sorted(set(sample.labels.tolist()))
-    if not {sample.classes[label] for label in used} <= set(real.classes):
-        return None
-    places = torch.zeros(len(sample.classes), dtype=torch.int64)
-    for label in used:
-        places[label] = real.classes.index(sample.classes[label])
-    return places[sample.labels]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import PIL
@@ -15,6 +15,9 @@ from visavis.errors import UserError
 from visavis.judge.made import Sample
 from visavis.judge.reference import Real
 from visavis.metrics.manifold import K_DENSITY, K
+
+if TYPE_CHECKING:
+    from visavis.metrics.features import Extractor
 
 PROTOCOL = 2
 """Counts changes of the metrics that move their values."""
@@ -29,6 +32,7 @@ MATTERS = (
     "reference_images",
     "pair_images",
     "held_out",
+    "held_out_digest",
     "held_out_images",
     "images",
     "classes",
@@ -50,14 +54,9 @@ class Difference(NamedTuple):
 
 def record(sample: Sample, real: Real, seed: int, device: str) -> dict[str, Any]:
     """All that has to stand beside a figure (design: Numbers), without the time that it took."""
-    extractor = real.extractor
-    n, height, _, _ = sample.pixels.shape
+    n = len(sample.pixels)
     return {
-        "protocol": PROTOCOL,
-        "features": extractor.name,
-        "features_sha256": extractor.sha256,
-        "features_dims": real.reference.vectors.shape[1],
-        "resize": extractor.resize,
+        **of_features(real.extractor, real.reference.vectors.shape[1]),
         "k": [K, K_DENSITY],
         "reference": real.name,
         "reference_digest": real.reference.digest,
@@ -69,22 +68,40 @@ def record(sample: Sample, real: Real, seed: int, device: str) -> dict[str, Any]
         "held_out_images": 0 if real.held_out is None else len(real.held_out),
         "null_images": 0 if real.held_out is None else min(n, len(real.held_out)),
         "classes": list(real.classes),
+        **of_sample(sample),
+        "channels": real.shape[2],
+        "accounts": accounts(sample, real),
+        "batch_size": real.extractor.batch_size,
+        "seed": seed,
+        "device": device,
+        "versions": versions(),
+    }
+
+
+def of_features(extractor: Extractor, dims: int) -> dict[str, Any]:
+    """What saw the images, as ``dims`` numbers each."""
+    return {
+        "protocol": PROTOCOL,
+        "features": extractor.name,
+        "features_sha256": extractor.sha256,
+        "features_dims": dims,
+        "resize": extractor.resize,
+    }
+
+
+def of_sample(sample: Sample) -> dict[str, Any]:
+    """What was judged."""
+    return {
         "source": sample.name,
         "source_digest": sample.digest,
         "weights": sample.weights,
         "weights_sha256": sample.sha256,
         "trained_images": sample.seen,
-        "images": n,
-        "resolution": height,
-        "channels": real.shape[2],
+        "images": len(sample.pixels),
+        "resolution": sample.pixels.shape[1],
         "labels": sample.labels is not None,
         "quantisation": sample.quantisation,
         "jpeg": sample.jpeg,
-        "accounts": accounts(sample, real),
-        "batch_size": extractor.batch_size,
-        "seed": seed,
-        "device": device,
-        "versions": versions(),
     }
 
 

@@ -6,19 +6,22 @@ starts at once and a set that changed is never taken for the old one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from visavis.data import DataConfig, ImageSet, cache, draws, load_images
 from visavis.data.account import Account
 from visavis.data.found import digest_of, present_split
-from visavis.data.sources import split_names
+from visavis.data.sources import EMBEDDED, find, split_names
 from visavis.errors import UserError, unknown
+from visavis.files import expanded
 from visavis.judge.seen import Pixels, Rows, Seen, identity, see
 from visavis.metrics import frechet, kernel
 from visavis.metrics.clusters import Cells, kmeans
@@ -104,15 +107,15 @@ class Real:
 def open_real(
     config: DataConfig, extractor: Extractor, held_out: str = "auto", trained: bool = False
 ) -> Real:
-    """The images that ``config`` describes, as reference, and others of the same source, held out.
+    """The images that ``config`` describes, as reference, and others of the same kind, held out.
 
-    ``held_out``: a split; ``none``; or ``auto``: the test split, else validation, else (of a source with one
-    split) a seeded fifth of the reference, which is then left out of it.  ``trained``: the generator to be
-    judged was trained on all that ``config`` describes.  Raises :class:`UserError` when the reference takes
-    up every split, so that nothing real is left to compare with.
+    ``held_out``: a split; another source, all of which is taken; ``none``; or ``auto``: the test split, else
+    validation, else (of a source with one split) a seeded fifth of the reference, which is then left out of
+    it.  ``trained``: the generator to be judged was trained on all that ``config`` describes.  Raises
+    :class:`UserError` when the reference takes up every split, so that nothing real is left to compare with.
     """
     images = load_images(config)
-    whole = _see_set(images, extractor)
+    whole = see_set(images, extractor)
     real = Real(
         images.name,
         config.split,
@@ -127,12 +130,15 @@ def open_real(
         shape=(images.resolution, images.resolution, images.channels),
         account=images.account,
     )
+    if (source := _source(config, held_out)) is not None:
+        with naming("--held-out"):
+            return _beside(real, source.model_copy(update={"resolution": images.resolution}))
     split = _held_out_split(config, held_out)
     if split == "none":
         return real
     if split is not None:
         others = load_images(config.model_copy(update={"split": split}))
-        other = _see_set(others, extractor)
+        other = see_set(others, extractor)
         _refuse_contained(real, other, split)
         return replace(
             real, held_out=other, held_out_name=split, unseen=True, why="", held_out_account=others.account
@@ -144,13 +150,74 @@ def open_real(
     return replace(real, reference=rest, held_out=aside, held_out_name=name, unseen=not trained, why="")
 
 
-def _see_set(images: ImageSet, extractor: Extractor) -> Seen:
+def _beside(real: Real, config: DataConfig) -> Real:
+    """``real`` with all images of another source held out; their labels count where the classes are its."""
+    others = load_images(config.settled(real.shape[2]))
+    labels = None if others.labels is None else torch.from_numpy(np.array(others.labels))
+    held_out = replace(
+        see_set(others, real.extractor), labels=renumbered(labels, others.classes, real.classes)
+    )
+    _refuse_contained(real, held_out, others.name)
+    return replace(
+        real,
+        held_out=held_out,
+        held_out_name=others.name,
+        unseen=True,
+        why="",
+        held_out_account=others.account,
+    )
+
+
+def renumbered(labels: Tensor | None, classes: tuple[str, ...], into: tuple[str, ...]) -> Tensor | None:
+    """Labels of ``classes`` as ``into`` numbers them, int64 ``[N]``; None where it lacks one that is used."""
+    if labels is None:
+        return None
+    used = sorted(set(labels.tolist()))
+    if not {classes[label] for label in used} <= set(into):
+        return None
+    places = torch.zeros(len(classes), dtype=torch.int64)
+    for label in used:
+        places[label] = into.index(classes[label])
+    return places[labels]
+
+
+@contextmanager
+def naming(what: str) -> Iterator[None]:
+    """Let errors of the data room, which advise on ``--data``, name what is meant here."""
+    try:
+        yield
+    except UserError as error:
+        plain = str(error).replace("another --data", f"other {what}").replace("--data", what)
+        raise UserError(plain) from error
+
+
+def see_set(images: ImageSet, extractor: Extractor) -> Seen:
+    """A set of real images through an extractor, remembered on disk."""
     labels = None if images.labels is None else torch.from_numpy(np.array(images.labels))
 
     def read(rows: Rows) -> Pixels:
         return images.images[rows]
 
     return see(read, len(images), labels, images.digest, extractor, remember=True)
+
+
+def _source(config: DataConfig, wanted: str) -> DataConfig | None:
+    """All of the source that is held out; None where ``wanted`` is no source, but a split or a word."""
+    if wanted in ("auto", "none") or _known(wanted, split_names(config)) is not None:
+        return None
+    return source_of(wanted, config)
+
+
+def source_of(wanted: str, like: DataConfig) -> DataConfig | None:
+    """All images of the source ``wanted``, read as ``like`` is; None where it looks like none."""
+    if wanted not in EMBEDDED and not set("/\\.~") & set(wanted) and not expanded(wanted).exists():
+        return None
+    config = like.model_copy(update={"source": wanted, "split": "train", "classes": ()})
+    with naming("--held-out"):
+        config = config.model_copy(update={"split": "+".join(split_names(config))})
+        if like.classes and find(config).labels is not None:
+            config = config.model_copy(update={"classes": like.classes})
+    return config
 
 
 def _held_out_split(config: DataConfig, wanted: str) -> str | None:
@@ -162,7 +229,7 @@ def _held_out_split(config: DataConfig, wanted: str) -> str | None:
     if wanted != "auto":
         if (known := _known(wanted, splits)) is None:
             others = tuple(name for name in splits if name not in taken)
-            raise unknown("held-out split", wanted, (*others, "auto", "none"))
+            raise unknown("held-out split", wanted, (*others, "auto", "none", "a source of images"))
         if known in taken:
             raise UserError(
                 f"--held-out {wanted} is a part of the reference '{config.split}'; give another split, or "

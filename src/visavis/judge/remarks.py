@@ -32,6 +32,8 @@ def remarks(sample: Sample, source: Source, real: Real, made: Seen, held_out: Se
             told.append("were the generator trained on these images too, memorisation would be understated")
     if sample.labels is not None and made.labels is None:
         told.append("the images' classes are not the reference's, so their labels are not used")
+    if held_out is not None and held_out.labels is None and real.reference.labels is not None:
+        told.append("the held-out images' classes are not the reference's, so labels are not used")
     if source.data_digest is not None and source.data_digest != real.whole.digest:
         told.append(
             "the reference is not what the run was trained on (other images, classes or size): "

@@ -67,6 +67,12 @@ class Reference:
             None if side.rows is not None else side.covariance,
         )
 
+    @classmethod
+    def from_moments(cls, mean: Tensor, covariance: Tensor, n: int = 0) -> Reference:
+        """Of a mean ``[d]`` and a covariance ``[d, d]``, of ``n`` images (0: nobody knows how many)."""
+        mean, covariance = mean.double(), covariance.double()
+        return cls(n, mean, _factor(covariance), covariance)
+
 
 Sample = Tensor | Moments | Reference
 

@@ -120,8 +120,9 @@ def _made_with(record: Mapping[str, Any]) -> str:
     """The line below the table: of what, against what, with what."""
     told = [f"{record['images']} images ({record['weights']})"]
     if "source" in record:
-        told.append(f"of {record['source']} against {record['reference_images']}")
-        told.append(f"of {record['reference']}, split {record['split']}; null: {record['held_out']}")
+        told.append(f"of {record['source']} against {record['reference_images'] or 'statistics'}")
+        split = f", split {record['split']}" if record["split"] else ""
+        told.append(f"of {record['reference']}{split}; null: {record['held_out']}")
         told.append(f"({record['null_images']})")
     else:
         told.append(f"of {record['reference']}")
