@@ -74,6 +74,7 @@ def evaluate(
     reference: str | Path | None = None,
     *,
     against: str | Path | None = None,
+    targets: str | Path | None = None,
     gallery: str | Path | None = None,
     out: str | Path | None = None,
     device: str = "auto",
@@ -83,11 +84,12 @@ def evaluate(
 
     ``options`` are the fields of :class:`visavis.judge.evaluate.Options`: ``features``, ``n``,
     ``classes``, ``seed`` and so on.  ``gallery``: a folder for sheets of nearest and closest images;
+    ``targets``: a folder whose pictures are the right answers of those of the same names;
     ``out``: a ``.json`` for the result.  Raises :class:`visavis.UserError` for a mistake that the user can
     mend.
     """
     from visavis.judge import against as comparing
-    from visavis.judge import by_moments, by_task, stored_moments
+    from visavis.judge import by_moments, by_task, matched, stored_moments
     from visavis.judge.evaluate import Options as How
     from visavis.judge.evaluate import evaluate as judge
     from visavis.report.gallery import save_gallery
@@ -99,7 +101,11 @@ def evaluate(
     text = None if reference is None else str(reference)
     with parallel.together(pick_device(device)) as own:
         how = How(reference=text, device=str(own), **options)
-        if comparing.is_result(images):
+        if targets is not None:
+            if against is not None or gallery is not None:
+                raise UserError("--against and --gallery do not apply to pairs; leave them out")
+            result = matched.judge_pairs(images, targets, how)
+        elif comparing.is_result(images):
             result = comparing.of_results(images, against)
         elif text is not None and stored_moments.is_statistics(text):
             if gallery is not None:

@@ -210,6 +210,9 @@ def _evaluate_arguments(judge: Parser) -> None:
     judge.add_argument("--raw", action="store_true", help="a run's own weights instead of their average")
     judge.add_argument("--seed", type=_whole, default=0)
     judge.add_argument("--against", help="other images, another run or a stored result: which is better?")
+    judge.add_argument(
+        "--targets", help="a folder of right answers, by file name: L1, MSE, PSNR, SSIM of each pair"
+    )
     judge.add_argument("--infinity", action="store_true", help="extrapolate to infinitely many images too")
     judge.add_argument("--per-class", action="store_true", help="insist on figures of each class")
     judge.add_argument("--gallery", type=Path, help="folder for sheets of nearest and closest images")

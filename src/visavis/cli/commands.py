@@ -268,6 +268,7 @@ def evaluate(given: Namespace) -> None:
         "infinity",
         "per_class",
         "against",
+        "targets",
         "gallery",
         "out",
         "device",

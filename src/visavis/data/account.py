@@ -32,8 +32,8 @@ class Account:
     """Format of the files, or type of the array -> how many images."""
     stored: tuple[tuple[int, int], ...]
     """Width and height as stored: of all, or of the smallest and the largest."""
-    size: tuple[int, int]
-    """Width and height as used."""
+    size: tuple[int, int] | None
+    """Width and height as used; None: each as it is stored."""
     channels: int
     notes: tuple[str, ...] = ()
     """What was decided about the values: their range, their layout, labels that are not used."""
@@ -46,7 +46,7 @@ class Account:
     @property
     def resized(self) -> bool:
         """Whether any image has another size than its file."""
-        return any(size != self.size for size in self.stored)
+        return self.size is not None and any(size != self.size for size in self.stored)
 
     @property
     def wanted(self) -> tuple[LeftOut, ...]:
@@ -55,13 +55,14 @@ class Account:
 
     def as_json(self) -> dict[str, Any]:
         """The account as a record holds it."""
+        stored = [_side(size) for size in self.stored]
         return {
             "found": self.found,
             "used": self.used,
             "left_out": [{"why": p.why, "images": p.count, "example": p.example} for p in self.left_out],
             "formats": dict(self.formats),
-            "stored": [_side(size) for size in self.stored],
-            "size": _side(self.size),
+            "stored": stored,
+            "size": " to ".join(stored) if self.size is None else _side(self.size),
             "resized": self.resized,
             "channels": self.channels,
             "notes": list(self.notes),
@@ -74,6 +75,8 @@ class Account:
     def sizes(self) -> str:
         """``64x64 resized to 16x16``, or ``16x16``."""
         stored = " to ".join(_side(size) for size in self.stored)
+        if self.size is None:
+            return stored
         return f"{stored} resized to {_side(self.size)}" if self.resized else _side(self.size)
 
 

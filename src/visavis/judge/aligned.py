@@ -43,13 +43,16 @@ def window_of(side: int) -> int:
     return min(WINDOW, side - 1 + side % 2)
 
 
-def scores(made: Pixels, real: Pixels) -> Scores:
-    """``l1``, ``mse``, ``psnr`` (at most :data:`CEILING`) and ``ssim`` of each of uint8 ``[N, H, W, C]``."""
+def scores(made: Pixels, real: Pixels, window: int | None = None) -> Scores:
+    """``l1``, ``mse``, ``psnr`` (at most :data:`CEILING`) and ``ssim`` of each of uint8 ``[N, H, W, C]``.
+
+    ``window`` of SSIM: by default the one for images of this size.
+    """
     if made.shape != real.shape or not len(made):
         raise UserError(
             f"images are {list(made.shape)} and {list(real.shape)}; allowed: two equal [N, H, W, C]"
         )
-    window = window_of(min(made.shape[1:3]))
+    window = window or window_of(min(made.shape[1:3]))
     found: dict[str, list[Tensor]] = {"l1": [], "mse": [], "psnr": [], "ssim": []}
     for first in range(0, len(made), _CHUNK):
         a, b = (

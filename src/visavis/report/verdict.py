@@ -119,12 +119,14 @@ _SPECIAL: dict[str, Callable[[Mapping[str, Any]], str]] = {
 def _made_with(record: Mapping[str, Any]) -> str:
     """The line below the table: of what, against what, with what."""
     told = [f"{record['images']} images ({record['weights']})"]
-    if "source" in record:
+    if "held_out" in record:
         told.append(f"of {record['source']} against {record['reference_images'] or 'statistics'}")
         split = f", split {record['split']}" if record["split"] else ""
         told.append(f"of {record['reference']}{split}; null: {record['held_out']}")
         told.append(f"({record['null_images']})")
     else:
-        told.append(f"of {record['reference']}")
-    features = f"; features {record['features']} ({record['features_sha256'][:12]})"
-    return f"{' '.join(told)}{features}, seed {record['seed']}, {record['seconds']:.0f} s"
+        told.append(f"of {record['source']} beside" if "source" in record else "of")
+        told.append(record["reference"])
+    seen = "features" in record
+    by = f"; features {record['features']} ({record['features_sha256'][:12]})" if seen else ""
+    return f"{' '.join(told)}{by}, seed {record['seed']}, {record['seconds']:.0f} s"
