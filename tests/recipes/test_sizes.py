@@ -10,6 +10,7 @@ from visavis.objectives import Pairwise
 from visavis.recipes import get
 from visavis.recipes.recipe import override
 from visavis.recipes.sizes import FEW, GAMMA, SIZES, Plan, sides
+from visavis.recipes.watch import Watch
 
 
 def seen(**fields: object) -> Facts:
@@ -55,6 +56,15 @@ def test_sizes_grow_in_all_that_costs() -> None:
     rows = list(SIZES.values())
     for one, next_one in pairwise(rows):
         assert one.width < next_one.width and one.images < next_one.images and one.lr > next_one.lr
+
+
+def test_short_trainings_are_looked_at_less_often() -> None:
+    def every(images: int) -> int | None:
+        watch = Plan().fields(seen(), images)["watch"]
+        assert isinstance(watch, Watch) and watch.samples == 280
+        return watch.every
+
+    assert (every(2_000), every(6_000), every(80_000)) == (2_000, 3_000, 10_000)
 
 
 def test_classes_make_it_conditional_from_two_on() -> None:

@@ -62,8 +62,9 @@ FEW = 10_000
 """Pictures; fewer are augmented, as far as D has learned them by heart (ADA)."""
 PASSES = 50
 """Passes over the pictures in which ADA's probability can rise from 0 to 1: at 10,000 the paper's 500,000."""
-LOOKS = 8
-"""Evaluations on the way, and snapshots."""
+LOOKS, JUDGED, SPARED = 8, 500, 10
+"""Snapshots and, at most, evaluations on the way; images that one judges, at most, and how many times as many
+are trained between two, since they cost time."""
 ENOUGH = 0.2
 """The part of a size's images below which it is told to be too little."""
 
@@ -130,7 +131,8 @@ class Plan(Config):
         networks = size.networks(found.resolution)
         adam = Adam(lr=Ramp(start=size.lr, end=size.lr / 10, images=images), beta1=0.0, beta2=0.99)
         gamma = float(f"{GAMMA * found.spread:.3g}")
-        each = max(images // LOOKS, size.batch_size)
+        judged = min(found.images, JUDGED)
+        looks = min(LOOKS, max(images // (SPARED * judged), 1))
         return {
             "networks": networks,
             "objective": Pairwise(
@@ -144,8 +146,8 @@ class Plan(Config):
             "channels_last": True,
             "conditional": len(found.classes) > 1,
             "tick": max(images // 100, size.batch_size),
-            "snapshot_every": each,
-            "watch": Watch(every=each, samples=min(found.images, 500)),
+            "snapshot_every": max(images // LOOKS, size.batch_size),
+            "watch": Watch(every=max(images // looks, size.batch_size), samples=judged),
         }
 
 

@@ -24,13 +24,16 @@ from visavis.recipes.sizes import ALIKE, GAMMA, Plan
 from visavis.report.words import count, duration, number
 from visavis.runs.build import prepare
 from visavis.runs.settle import settled
+from visavis.runs.speed import timed
 from visavis.training import parallel
-from visavis.training.threads import Threads, rehearsal, time_steps
+from visavis.training.threads import Threads, rehearsal
 
 if TYPE_CHECKING:
     from visavis.runs.session import Options
 
 LOG = logging.getLogger("visavis")
+STEPS = 4
+"""Steps that tell how long the others take: as many as lie between two with penalties."""
 
 
 def planned(recipe: Recipe, options: Options, device: torch.device) -> Recipe:
@@ -119,8 +122,8 @@ def _rate(recipe: Recipe, options: Options, device: torch.device) -> float:
     step = rehearsal(state, recipe.objective, batches, recipe.schedule())
     if device.type == "cpu":
         Threads(step, options.threads).settle()
-    (seconds,) = time_steps(step, [torch.get_num_threads()]).values()
-    return recipe.batch_size / seconds
+    step(0)
+    return STEPS * recipe.batch_size / timed(lambda: [step(1 + k) for k in range(STEPS)], device)
 
 
 def _tell(recipe: Recipe, options: Options, rate: float | None) -> None:
