@@ -97,13 +97,15 @@ def recipes_of(folder: Path, images: int) -> dict[str, Any]:
     from visavis.recipes.recipe import override
     from visavis.runs.planning import planned
     from visavis.runs.session import Options
+    from visavis.runs.settle import settled
 
     source, found = {"data.source": str(folder)}, {}
     side = "0"
     for name, (recipe, changes) in SYSTEMS.items():
         asked = source | changes | ({} if name == "images" else {"data.resolution": side})
         options = Options(Path("nowhere"), images=images, threads=1)
-        found[name] = planned(override(get(recipe), asked), options, torch.device("cpu"))
+        cpu = torch.device("cpu")
+        found[name] = settled(planned(override(get(recipe), asked), options, cpu), None, cpu)
         side = str(found[name].data.resolution)
     return found
 
