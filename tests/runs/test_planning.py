@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 from tiny import Cli, assert_same_run
 
+from visavis.recipes.sizes import Plan
 from visavis.runs import saving
+from visavis.runs.planning import too_few
 
 QUICK = ["--networks.G.widest", "8", "--networks.D.branch.widest", "8", "--batch-size", "8"]
 
@@ -81,6 +83,15 @@ def test_time_becomes_images_and_is_told_when_it_is_too_little(cli: Cli, tmp_pat
     found = cli("train", "images", "--data", data, "--time", "2s", *QUICK, "--dry-run", "--json")
     assert found.status == 0 and "120 pictures at 16x16; 2 classes" in found.err, found.err
     assert "too few for size small" in found.err and "--time" in found.err and "--size tiny" in found.err
+
+
+def test_what_would_be_enough_is_told_in_minutes_where_the_rate_is_known() -> None:
+    told = too_few(Plan(), 3_000, rate=10.0)
+    assert told == (
+        "3k images are too few for size small, which is made for 200k and wants 40k at least; give "
+        "--time 67m, or --size tiny"
+    )
+    assert too_few(Plan(size="tiny"), 3_000, None).endswith("give --images 10000")
 
 
 @pytest.mark.parametrize(

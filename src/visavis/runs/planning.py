@@ -7,6 +7,7 @@ measures nothing anew.
 from __future__ import annotations
 
 import logging
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from visavis.data.facts import Facts, facts, short_sides
 from visavis.errors import UserError
 from visavis.networks import build, parameters
 from visavis.recipes.recipe import Recipe, override, validated
-from visavis.recipes.sizes import ALIKE, GAMMA, Plan
+from visavis.recipes.sizes import ALIKE, GAMMA, SIZES, Plan
 from visavis.report.words import count, duration, number
 from visavis.runs.build import prepare
 from visavis.runs.settle import settled
@@ -127,30 +128,28 @@ def _rate(recipe: Recipe, options: Options, device: torch.device) -> float:
 
 
 def _tell(recipe: Recipe, options: Options, rate: float | None) -> None:
-    """What was chosen and why, how long it takes, and whether that is enough: a line each."""
+    """What was chosen and why, how long it takes, and whether that is too short: a line each."""
     plan = recipe.plan
     assert plan is not None and plan.facts is not None
     LOG.info("%s", in_words(recipe, plan.facts))
-    told = f"{count(recipe.images)} images"
     if rate is not None:
-        told += f" take about {duration(recipe.images / rate)} here ({rate:.3g} a second)"
-        LOG.info("%s; --time 10m, say, is shorter, and so is --size tiny", told)
+        asked = options.images or options.epochs or options.seconds
+        less = "" if asked else "; --time 20m, say, or --size tiny take less"
+        took = duration(recipe.images / rate)
+        LOG.info("%s images take about %s here (%.3g a second)%s", count(recipe.images), took, rate, less)
     if recipe.images < plan.enough:
-        enough = count(plan.enough)
-        mend = f"--images {plan.enough}" if rate is None else f"--time {_minutes(plan.enough / rate)}"
-        LOG.warning(
-            "%s images are too few for size %s (allowed: any number; from %s on pictures become good); give "
-            "%s or more%s",
-            count(recipe.images),
-            plan.size,
-            enough,
-            mend,
-            "" if plan.size == "tiny" else ", or --size tiny",
-        )
+        LOG.warning("%s", too_few(plan, recipe.images, rate))
 
 
-def _minutes(seconds: float) -> str:
-    return f"{max(-(-int(seconds) // 60), 1)}m"
+def too_few(plan: Plan, images: int, rate: float | None) -> str:
+    """That a training of ``images`` is too short for its size, and what would do, at ``rate`` images/s."""
+    whole, enough = count(SIZES[plan.size].images), count(plan.enough)
+    mend = f"--images {plan.enough}" if rate is None else f"--time {math.ceil(plan.enough / rate / 60)}m"
+    smaller = "" if plan.size == "tiny" else ", or --size tiny"
+    return (
+        f"{count(images)} images are too few for size {plan.size}, which is made for {whole} and wants "
+        f"{enough} at least; give {mend}{smaller}"
+    )
 
 
 def in_words(recipe: Recipe, found: Facts) -> str:
