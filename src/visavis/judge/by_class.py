@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -18,8 +20,10 @@ from visavis.metrics.frechet import frechet_distance
 from visavis.metrics.kernel import kernel_distance
 from visavis.metrics.manifold import K_DENSITY
 
-MOST_CLASSES = 100
-"""Sets of more classes have too few images of each."""
+MOST_SEEN = 100
+"""Classes that an extractor may tell apart by itself: of more there are too few images of each."""
+INTRA = "intra_"
+"""Before the name of a distance: its mean over the classes."""
 
 
 class Classes(NamedTuple):
@@ -38,9 +42,9 @@ class Classes(NamedTuple):
 def classes_of(x: Seen, real: Real) -> Classes | None:
     """Labels that came with both sides, or the extractor's, or None."""
     sides = [x, real.reference, *([] if real.held_out is None else [real.held_out])]
-    if all(side.labels is not None for side in sides) and 1 < len(real.classes) <= MOST_CLASSES:
+    if all(side.labels is not None for side in sides) and len(real.classes) > 1:
         return Classes(real.classes, given=True)
-    if x.logits is not None and 1 < len(real.extractor.classes) <= MOST_CLASSES:
+    if x.logits is not None and 1 < len(real.extractor.classes) <= MOST_SEEN:
         return Classes(tuple(real.extractor.classes), given=False)
     return None
 
@@ -57,7 +61,10 @@ def need_classes(x: Seen, real: Real) -> Classes:
 
 
 def by_class(x: Seen, real: Real, classes: Classes | None, intervals: bool, seed: int) -> Measures:
-    """Diversity, share and per-class figures; nothing but the diversity of all where there are no classes."""
+    """Diversity, share, per-class figures and the mean of their distances.
+
+    Nothing but the diversity of all where there are no classes.
+    """
     found = _diversity(x, real, classes, seed)
     if x.predicted is not None and len(real.extractor.classes) > 1 and real.few.predicted is not None:
         overlap = class_overlap(x.predicted, real.few.predicted, len(real.extractor.classes))
@@ -76,7 +83,36 @@ def by_class(x: Seen, real: Real, classes: Classes | None, intervals: bool, seed
             for side, which in ((x, labels), (real.reference, of_real), (real.few, of_few))
         )
         found |= {("per_class", name, *p): m for p, m in _one(own, all_real, few_real, real, intervals, seed)}
-    return found
+    return found | _intra(found, frechet_name(real.extractor.name), classes, real)
+
+
+def _intra(found: Measures, distance: str, classes: Classes, real: Real) -> Measures:
+    """The mean of the classes' Fréchet distances, each class counting as much as any other.
+
+    Source: Miyato and Koyama 2018, "cGANs with projection discriminator" (intra FID).  A class without
+    enough images on a side is in no mean, and is named.
+    """
+    rows = {path[1]: row for path, row in found.items() if path[0] == "per_class" and path[2:] == (distance,)}
+    if not rows:
+        return {}
+    values = {name: row.value for name, row in rows.items() if row.value is not None}
+    missing = [name for name in classes.names if name not in values]
+    by = "" if classes.given else f" that '{real.extractor.name}' sees"
+    told = f"of {len(values)} of {len(classes.names)} classes{by}"
+    if missing:
+        told += f", too few images of {shortened(missing)}"
+    if any("bias" in (rows[name].why or "") for name in values):
+        told += ", mostly bias where a class has no more images than dimensions"
+    if not values:
+        return {(INTRA + distance,): absent(told)}
+    mean = math.fsum(values.values()) / len(values)
+    return {(INTRA + distance,): Measured(mean, None, f"no interval: the mean {told}")}
+
+
+def shortened(names: Sequence[str], most: int = 5) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"
 
 
 def _one(

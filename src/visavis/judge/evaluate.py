@@ -178,7 +178,7 @@ def judge_sample(sample: Sample, source: Source, real: Real, options: Options) -
     null: Measures = {}
     if held_out is not None:
         least(len(held_out), "held out")
-        what = f"null {PROTOCOL} {len(made)} {options.seed} {options.infinity} {classes} {threshold!r}"
+        what = f"nulls {PROTOCOL} {len(made)} {options.seed} {options.infinity} {classes} {threshold!r}"
         null = unpacked(real.remember(what, lambda: packed(measures(held_out, intervals=False))))
     copied = copies(made, real, options.seed)
     figures = nested(found, null, real.why)

@@ -17,6 +17,8 @@ from visavis.metrics.tables import finite, seeded
 
 LEVEL = 0.95
 RESAMPLES = 1000
+_BLOCK = 1 << 16
+"""Draws that are made at a time."""
 
 
 class Interval(NamedTuple):
@@ -38,18 +40,26 @@ class Comparison(NamedTuple):
 
 def resampled(n: int, resamples: int, seed: int) -> Iterator[Tensor]:
     """``resamples`` times how often each of n images was drawn in n draws with replacement: float64 [n]."""
+    for block in _blocks(n, resamples, seed):
+        yield from block
+
+
+def _blocks(n: int, resamples: int, seed: int) -> Iterator[Tensor]:
+    """The same, float64 ``[k, n]`` at a time: of few images many, so that Python's steps do not count."""
     if resamples < 2:
         raise UserError(f"{resamples} resamples give no interval (allowed: 2 or more; 200 are usual)")
-    generator = seeded(seed)
-    for _ in range(resamples):
-        drawn = torch.randint(n, (n,), generator=generator)
-        yield torch.bincount(drawn, minlength=n).double()
+    generator, done = seeded(seed), 0
+    while done < resamples:
+        k = min(max(_BLOCK // n, 1), resamples - done)
+        drawn = torch.randint(n, (k, n), generator=generator) + torch.arange(k)[:, None] * n
+        yield torch.bincount(drawn.flatten(), minlength=k * n).reshape(k, n).double()
+        done += k
 
 
 def mean_draws(values: Tensor, resamples: int = RESAMPLES, seed: int = 0) -> Tensor:
     """The mean of ``values: [N]`` in each resample: float64 ``[resamples]``."""
     x = _values(values)
-    return torch.stack([weights @ x for weights in resampled(len(x), resamples, seed)]) / len(x)
+    return torch.cat([weights @ x for weights in _blocks(len(x), resamples, seed)]) / len(x)
 
 
 def mean_interval(

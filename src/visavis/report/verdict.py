@@ -7,7 +7,7 @@ from visavis.data.account import in_a_line
 from visavis.models.results import figures as parts
 from visavis.report.words import number
 
-LOWER = ("fd_", "fid", "kd_", "js", "ndb", "kl", "collision_rate")
+LOWER = ("fd_", "fid", "intra_", "kd_", "js", "ndb", "kl", "collision_rate")
 EITHER_WAY = ("spread", "gap", "authenticity")
 """Figures of which more is not better."""
 SHARES = ("ndb", "js")
