@@ -1,6 +1,6 @@
 """Training and judging from Python: :func:`train`, :func:`evaluate`, :func:`verify`, as the command line."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,9 @@ def train(
     device: str = "auto",
     fresh: bool = False,
     init: str | Path | None = None,
+    init_networks: Sequence[str] = (),
+    init_fitting: bool = False,
+    change: bool = False,
     checkpoint_every: int | None = None,
     **fields: Any,
 ) -> dict[str, Any]:
@@ -57,6 +60,9 @@ def train(
         fresh=fresh,
         init=None if init is None else Path(init),
         checkpoint_every=checkpoint_every,
+        init_networks=tuple(init_networks),
+        init_fitting=init_fitting,
+        change=change,
         quiet=True,
     )
     return run(chosen, options)

@@ -360,7 +360,7 @@ def test_init_from_a_run_without_any_of_the_networks(
 
     monkeypatch.setattr(snapshot, "load_snapshot", other)
     refused = cli(*TRAIN, "--init", digits_run, "--out", tmp_path / "second")
-    assert refused.status == 2 and "it has the networks critic (allowed: G, D)" in refused.err
+    assert refused.status == 2 and "it has the networks critic (allowed: D, G)" in refused.err
     assert not (tmp_path / "second").exists()
 
 
@@ -450,3 +450,20 @@ def test_the_report_before(tick: int, batch_size: int) -> None:
         assert run.report_before(images, tick, batch_size) == before
         if images + batch_size not in reports:  # the run's end, between two ticks
             assert run.report_before(images + batch_size, tick, batch_size) == images
+
+
+def test_a_change_is_made_where_it_is_asked_for_and_written_down(digits_run: Path, cli: Cli) -> None:
+    command = ["train", "--out", digits_run, "--adam.G.lr", "1e-5", "--batch-size", 16, "--images", 96]
+    refused = cli(*command)
+    assert refused.status == 2 and "--change" in refused.err and "--init" in refused.err
+    done = cli(*command, "--change")
+    assert done.status == 0 and "batch_size 8 -> 16" in done.err and "changed: adam.G.lr" in done.err
+    described = json.loads((digits_run / "recipe.json").read_text())
+    assert described["recipe"]["batch_size"] == 16 and described["recipe"]["adam"]["G"]["lr"] == 1e-5
+    (change,) = described["changes"]
+    assert change["images"] == 64 and change["fields"]["batch_size"] == ["8", "16"]
+    log = [json.loads(line) for line in (digits_run / "stats.jsonl").read_text().splitlines()]
+    assert [row["fields"] for row in log if row.get("event") == "change"] == [change["fields"]]
+    assert cli("train", "--out", digits_run, "--images", 112).status == 0  # as changed, without a word
+    other = cli("train", "--out", digits_run, "--networks.G.z_dim", 3, "--images", 128, "--change")
+    assert other.status == 2 and "networks.G.z_dim" in other.err and "--change" not in other.err

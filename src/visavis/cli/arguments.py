@@ -163,7 +163,16 @@ def _train_arguments(train: Parser) -> None:
     train.add_argument(
         "--checkpoint-every", type=_positive, help="images between checkpoints (default: half a minute)"
     )
+    train.add_argument(
+        "--change",
+        action="store_true",
+        help="go on with the run that stands there though rates, batch, average or the game's weights differ",
+    )
     train.add_argument("--init", type=Path, help="start from another run's weights")
+    train.add_argument("--init-networks", default="", help="of these networks only, as in G or G,D")
+    train.add_argument(
+        "--init-fitting", action="store_true", help="of --init only what fits: other sizes, classes, networks"
+    )
     train.add_argument(
         "--fresh", action="store_true", help="start over, forgetting what stands in the run's folder"
     )

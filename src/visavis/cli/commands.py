@@ -79,10 +79,13 @@ def train(given: Namespace) -> None:
         device=given.device,
         fresh=given.fresh,
         init=given.init,
+        init_networks=tuple(name for name in given.init_networks.split(",") if name),
+        init_fitting=given.init_fitting,
         checkpoint_every=given.checkpoint_every,
         quiet=given.json and not sys.stderr.isatty(),
         logger=given.logger,
         threads=given.threads,
+        change=given.change,
     )
     if given.dry_run:
         from visavis.runs.dryrun import dry_run

@@ -65,8 +65,18 @@ def standing_recipe(folder: Path) -> Recipe | None:
         ) from error
 
 
-def refuse_another(folder: Path, recipe: Recipe, data: AnySet, init: Path | None, fresh: bool) -> None:
-    """Raise :class:`UserError` for a folder that holds another run, or something that is no run."""
+CHANGEABLE = ("adam", "batch_size", "average", "objective", "tick")
+"""Fields of a recipe that a run may change while it goes on, where that is asked for: weights, optimisers and
+averages stay what they are."""
+
+
+def refuse_another(
+    folder: Path, recipe: Recipe, data: AnySet, init: Path | None, fresh: bool, change: bool = False
+) -> None:
+    """Raise :class:`UserError` for a folder that holds another run, or something that is no run.
+
+    ``change``: other settings of what is :data:`CHANGEABLE` are the same run's.
+    """
     if folder.exists() and not folder.is_dir():
         raise UserError(f"'{folder}' is a file; give --out a folder")
     standing = folder / "recipe.json"
@@ -78,15 +88,36 @@ def refuse_another(folder: Path, recipe: Recipe, data: AnySet, init: Path | None
         return
     mend = "give --out another folder, or --fresh to start over there"
     try:
-        found = next(_differences(files.read_json(standing), recipe, data, init), None)
+        others = list(_differences(files.read_json(standing), recipe, data, init))
     except (KeyError, TypeError) as error:
         raise UserError(f"'{standing}' is not what this version of visavis writes; {mend}") from error
-    if found is not None:
-        what, before, now = found
+    may = [_changeable(what) for what, _, _ in others]
+    if others and not (change and all(may)):
+        what, before, now = others[may.index(False)] if change else others[0]
+        also = "to go on with the change give --change; else " if all(may) else ""
         raise UserError(
-            f"'{folder}' holds a run with {what} = {before}, and this one has {now}; {mend}, "
+            f"'{folder}' holds a run with {what} = {before}, and this one has {now}; {also}{mend}, "
             f"or begin another run with its weights: --out NEW --init {folder}"
         )
+
+
+def _changeable(what: str) -> bool:
+    return what.split(".")[0] in CHANGEABLE and what != "objective.kind"
+
+
+def take_change(folder: Path, recipe: Recipe, images: int) -> dict[str, list[str]]:
+    """Let the run in ``folder`` go on as ``recipe`` from ``images`` on; field -> what it was and is.
+
+    recipe.json holds the recipe as it is now, and all changes.
+    """
+    described = files.read_json(folder / "recipe.json")
+    unequal = _unequal(validated(described["recipe"]).identity(), recipe.identity())
+    fields = {what: [str(before), str(now)] for what, before, now in unequal}
+    if fields:
+        changes = [*described.get("changes", []), {"images": images, "fields": fields}]
+        plain = recipe.model_dump(mode="json")
+        files.write_json(folder / "recipe.json", {**described, "recipe": plain, "changes": changes})
+    return fields
 
 
 def _differences(

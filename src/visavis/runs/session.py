@@ -24,6 +24,7 @@ from visavis.report.loggers import Logger
 from visavis.report.logs import RunLog
 from visavis.runs import folder
 from visavis.runs.build import prepare
+from visavis.runs.init import need_all, take_fitting, weights_of
 from visavis.runs.planning import planned
 from visavis.runs.settle import said_of_precision, settled
 from visavis.training import parallel
@@ -39,7 +40,9 @@ class Options:
     """How to run a recipe: where, how long, on what.  Nothing here changes what a step computes.
 
     ``threads`` of a CPU: None chooses the fastest number, now and when the machine changes; sums, and with
-    them the last bits of a run, depend on it.
+    them the last bits of a run, depend on it.  ``change``: go on though rates, batch, average or the game's
+    weights are others than before; from there on it is trained with these.  ``init``: begin with the weights
+    of this run, of ``init_networks`` only where some are named, or (``init_fitting``) of what fits.
     The run ends at ``images`` or ``epochs``, or after ``seconds`` of training; else at the recipe's images.
     Raises :class:`UserError` for a length that is none, and for both ``images`` and ``epochs``.
     """
@@ -51,10 +54,13 @@ class Options:
     device: str = "auto"
     fresh: bool = False
     init: Path | None = None
+    init_networks: tuple[str, ...] = ()
+    init_fitting: bool = False
     checkpoint_every: int | None = None
     quiet: bool = False
     logger: str | None = None
     threads: int | None = None
+    change: bool = False
 
     def __post_init__(self) -> None:
         for name in ("images", "epochs", "checkpoint_every", "threads"):
@@ -70,6 +76,8 @@ class Options:
                 f"seconds {limit!r} is no length of time (allowed: a number above 0); "
                 "give another, or leave it out"
             )
+        if self.init is None and (self.init_networks or self.init_fitting):
+            raise UserError("init networks or fitting without a run to take them of; give --init RUN")
         if self.images is not None and self.epochs is not None:
             raise UserError(
                 f"images {self.images} and epochs {self.epochs} (allowed: one of both); leave one out"
@@ -201,12 +209,13 @@ def _log(recipe: Recipe, options: Options) -> RunLog:
 def _find_start(session: Session) -> Start:
     options = session.options
     files.need_writable(options.out)
-    folder.refuse_another(options.out, session.recipe, session.data, options.init, options.fresh)
+    folder.refuse_another(
+        options.out, session.recipe, session.data, options.init, options.fresh, options.change
+    )
     checkpoint = None if options.fresh else snapshot.load_checkpoint(options.out)
     if checkpoint is not None or options.init is None:
         return Start(checkpoint)
-    networks, _ = snapshot.load_snapshot(snapshot.find_snapshot(options.init))
-    return Start(weights={name: net.state_dict() for name, net in networks.items()})
+    return Start(weights=weights_of(options.init, options.init_networks))
 
 
 def _take_up(session: Session, start: Start) -> None:
@@ -219,28 +228,26 @@ def _take_up(session: Session, start: Start) -> None:
         what, why = f"the checkpoint in '{session.options.out}'", " ".join(str(error).split())[:300]
         raise UserError(f"{what} does not fit this recipe: {why}; give the recipe that made it") from error
     if start.weights is not None:
-        _refuse_misfit(session, start.weights)
-        for name, weights in start.weights.items():
+        _begin_with(session, start.weights)
+
+
+def _begin_with(session: Session, weights: Mapping[str, Mapping[str, Tensor]]) -> None:
+    """Load another run's weights: all, or (``init_fitting``) what fits, which is told."""
+    options, state = session.options, session.state
+    assert options.init is not None
+    if not options.init_fitting:
+        need_all(options.init, weights, {name: net.state_dict() for name, net in state.nets.items()})
+        for name, given in weights.items():
             for networks in (state.nets, state.ema):
                 if name in networks:
-                    networks[name].load_state_dict(weights)
-
-
-def _refuse_misfit(session: Session, given: Mapping[str, Mapping[str, Tensor]]) -> None:
-    """Raise :class:`UserError` for another run's weights that are not of this recipe's networks."""
-    what, nets = f"--init {session.options.init} does not fit this recipe", session.state.nets
-    mend = "give a run whose --networks are the same"
-    if not any(name in nets for name in given):
-        names, own = ", ".join(given), ", ".join(session.recipe.networks)
-        raise UserError(f"{what}: it has the networks {names} (allowed: {own}); {mend}")
-    for name, weights in given.items():
-        own_shapes = {k: list(v.shape) for k, v in nets[name].state_dict().items()} if name in nets else None
-        shapes = {key: list(value.shape) for key, value in weights.items()}
-        if own_shapes is None or shapes == own_shapes:
-            continue
-        key = next(k for k in [*own_shapes, *shapes] if shapes.get(k) != own_shapes.get(k))
-        there, here = shapes.get(key, "none"), own_shapes.get(key, "none")
-        raise UserError(f"{what}: its network {name} has {key} of size {there} (allowed: {here}); {mend}")
+                    networks[name].load_state_dict(given)
+        return
+    lines, taken = take_fitting(dict(state.nets.items()), weights)
+    take_fitting(dict(state.ema.items()), weights)
+    if not taken:
+        raise UserError(f"nothing of --init {options.init} fits this recipe; leave it out")
+    if session.writes:
+        LOG.info("of '%s' %s", options.init, "; ".join(lines))
 
 
 def _claim(session: Session, start: Start, stack: ExitStack) -> None:
@@ -265,6 +272,10 @@ def _claim(session: Session, start: Start, stack: ExitStack) -> None:
             missing_ok=True
         )  # or the next save would keep it as the one before
     folder.cut_back(path, session.log, images)
+    if options.change and (fields := folder.take_change(path, session.recipe, images)):
+        session.log.event("change", images, fields=fields)
+        told = ", ".join(f"{name} {before} -> {now}" for name, (before, now) in fields.items())
+        LOG.info("changed: %s", told)
     if not session.ended:
         session.log.event("resume", images)
         LOG.info("going on with '%s' at %d images", path, images)
