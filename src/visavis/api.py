@@ -84,6 +84,7 @@ def evaluate(
     gallery: str | Path | None = None,
     out: str | Path | None = None,
     device: str = "auto",
+    progress: bool = False,
     **options: Any,
 ) -> dict[str, Any]:
     """Judge a run's images, or images; returns what ``visavis evaluate --json`` prints.
@@ -91,40 +92,43 @@ def evaluate(
     ``options`` are the fields of :class:`visavis.judge.evaluate.Options`: ``features``, ``n``,
     ``classes``, ``seed`` and so on.  ``gallery``: a folder for sheets of nearest and closest images;
     ``targets``: a folder whose pictures are the right answers of those of the same names;
-    ``out``: a ``.json`` for the result.  Raises :class:`visavis.UserError` for a mistake that the user can
-    mend.
+    ``out``: a ``.json`` for the result; ``progress`` shows on stderr, if that is a terminal, how far it is.
+    Raises :class:`visavis.UserError` for a mistake that the user can mend.
     """
     from visavis.judge import against as comparing
     from visavis.judge import by_moments, by_task, matched, stored_moments
     from visavis.judge.evaluate import Options as How
     from visavis.judge.evaluate import evaluate as judge
     from visavis.report.gallery import save_gallery
+    from visavis.report.waiting import JudgingProgress
 
     if out is not None and Path(out).suffix.lower() != ".json":
         raise UserError(f"--out '{out}' is no place for a result (allowed: a name that ends in .json)")
     if unknown_ones := [name for name in options if name not in How.__dataclass_fields__]:
         raise unknown("option", unknown_ones[0], How.__dataclass_fields__)
     text = None if reference is None else str(reference)
-    with parallel.together(pick_device(device)) as own:
+    with parallel.together(pick_device(device)) as own, JudgingProgress(quiet=not progress) as steps:
         how = How(reference=text, device=str(own), **options)
         if targets is not None:
             if against is not None or gallery is not None:
                 raise UserError("--against and --gallery do not apply to pairs; leave them out")
-            result = matched.judge_pairs(images, targets, how)
+            result = matched.judge_pairs(images, targets, how, steps)
         elif comparing.is_result(images):
             result = comparing.of_results(images, against)
         elif text is not None and stored_moments.is_statistics(text):
             if gallery is not None:
                 raise UserError("--gallery needs a reference of images, not statistics; leave it out")
-            result = by_moments.judge(images, how, against)
+            result = by_moments.judge(images, how, against, steps=steps)
         elif (task := by_task.task_of(images)) == "translate":
             if against is not None or gallery is not None:
                 raise UserError("--against and --gallery are for runs that generate; leave them out")
+            steps.begin("translating held-out images")
             result = by_task.judge_translator(images, how)
         else:
-            found = judge(images, how, against)
+            found = judge(images, how, against, steps=steps)
             result = found.result
             if task == "reconstruct":
+                steps.begin("reconstructing held-out images")
                 result = result | {"reconstruction": by_task.reconstructions(images, how)}
             if gallery is not None and parallel.rank() == 0:
                 save_gallery(Path(gallery), found)
@@ -134,7 +138,13 @@ def evaluate(
 
 
 def statistics(
-    images: str | Path, out: str | Path, *, features: str | None = None, device: str = "auto", **options: Any
+    images: str | Path,
+    out: str | Path,
+    *,
+    features: str | None = None,
+    device: str = "auto",
+    progress: bool = False,
+    **options: Any,
 ) -> dict[str, Any]:
     """Write the mean and covariance of a set's features, to be a reference; returns what was written, told.
 
@@ -143,9 +153,12 @@ def statistics(
     the user can mend.
     """
     from visavis.judge.by_moments import measure
+    from visavis.judge.stored_moments import check_name
+    from visavis.report.waiting import JudgingProgress
 
-    with parallel.together(pick_device(device)) as own:
-        found, account = measure(str(images), features, device=str(own), **options)
+    check_name(out)
+    with parallel.together(pick_device(device)) as own, JudgingProgress(quiet=not progress) as steps:
+        found, account = measure(str(images), features, device=str(own), steps=steps, **options)
         if parallel.rank() == 0:
             found.write(out)
     return {"out": str(out), **found.told(), "account": account}

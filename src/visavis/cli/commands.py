@@ -279,6 +279,7 @@ def evaluate(given: Namespace) -> None:
     result = judge(
         given.images,
         classes=tuple(name for name in (given.classes or "").split(",") if name),
+        progress=leads() and sys.stderr.isatty(),
         **{name: getattr(given, name) for name in (*names, *more)},
     )
     if not leads():
@@ -298,6 +299,7 @@ def statistics(given: Namespace) -> None:
         given.images,
         given.out,
         classes=tuple(name for name in (given.classes or "").split(",") if name),
+        progress=leads() and sys.stderr.isatty(),
         **{name: getattr(given, name) for name in names},
     )
     if leads():

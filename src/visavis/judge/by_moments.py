@@ -17,6 +17,7 @@ from visavis.judge.made import Sample, Source, seen_by
 from visavis.judge.record import need_equal, of_features, of_sample, versions
 from visavis.judge.reference import naming, see_set, source_of
 from visavis.judge.seen import Seen
+from visavis.judge.steps import SILENT, Steps, counted
 from visavis.judge.stored_moments import Statistics, read_statistics
 from visavis.metrics.features import default_features, load_extractor
 from visavis.metrics.statistics import Moments
@@ -44,6 +45,7 @@ def measure(
     range: Range = "auto",  # as the option is called
     device: str = "cpu",
     extractor: Extractor | None = None,
+    steps: Steps = SILENT,
 ) -> tuple[Statistics, str]:
     """The moments of a set's features, and the account of what was read, in a line.
 
@@ -60,7 +62,8 @@ def measure(
         )
         images = load_images(config)
     name = features or default_features(images.shape)
-    seer = extractor or load_extractor(name, weights, resize, device)
+    seer = counted(extractor or load_extractor(name, weights, resize, device), steps)
+    steps.begin("features of the images", len(images))
     moments = Moments.of(see_set(images, seer).vectors)
     found = Statistics(
         moments.mean.numpy(),
@@ -82,6 +85,7 @@ def judge(
     options: Options,
     against: str | Path | None = None,
     extractor: Extractor | None = None,
+    steps: Steps = SILENT,
 ) -> dict[str, Any]:
     """Judge a run's images, or images, against the statistics that ``options.reference`` names.
 
@@ -96,12 +100,14 @@ def judge(
     source = open_images(given, options)
     before = read_result(against) if against is not None and is_result(against) else None
     rival = open_images(against, options) if against is not None and before is None else None
-    seer = extractor or _extractor(source, options, statistics)
+    seer = counted(extractor or _extractor(source, options, statistics), steps)
     statistics.check(seer, name)
     held_out = _held_out(options, source, seer)
     sample = _take(source, options)
     told = _record(sample, statistics, seer, held_out, options)
+    steps.begin("features of the images", len(sample.pixels))
     made = _seen(sample, seer, statistics, name)
+    steps.begin("figures and their intervals")
     if before is not None:
         need_equal(told, before["record"])
     found = _figures(made, statistics, seer.name, options, intervals=True)

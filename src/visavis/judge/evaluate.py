@@ -36,6 +36,7 @@ from visavis.judge.reference import Real, naming, open_real
 from visavis.judge.remarks import remarks
 from visavis.judge.score import quality_row
 from visavis.judge.seen import Seen
+from visavis.judge.steps import SILENT, Steps, counted
 from visavis.metrics.collapse import Pairs, closest_pairs
 
 if TYPE_CHECKING:
@@ -93,17 +94,22 @@ def evaluate(
     options: Options,
     against: str | Path | None = None,
     extractor: Extractor | None = None,
+    steps: Steps = SILENT,
 ) -> Evaluation:
     """Judge a run's images, or images: all figures of ``options.features`` against a real reference.
 
     A run's reference is by default what it was trained on.  ``against`` are other images or another run, to
-    be compared pairwise, or a stored result.  ``extractor`` replaces the one that the options name.  Raises
-    :class:`UserError` for every mistake that a user can mend.
+    be compared pairwise, or a stored result.  ``extractor`` replaces the one that the options name.
+    ``steps`` are told how far it is.  Raises :class:`UserError` for every mistake that a user can mend.
     """
+    steps.begin("reading images")
     source = open_images(given, options)
     before = read_result(against) if against is not None and is_result(against) else None
     rival = open_images(against, options) if against is not None and before is None else None
-    real = open_reference(source, options, extractor or extractor_for(source.shape, options))
+    seer = counted(extractor or extractor_for(source.shape, options), steps)
+    steps.begin("features of real images")
+    real = open_reference(source, options, seer)
+    steps.begin("taking images")
     sample = take(source, real, options)
     told = record(sample, real, options.seed, options.device)
     if before is not None:
@@ -111,10 +117,11 @@ def evaluate(
     other = None if rival is None else take(rival, real, options)
     if other is not None:
         need_equal(told, record(other, real, options.seed, options.device))
-    found = judge_sample(sample, source, real, options)
+    found = judge_sample(sample, source, real, options, steps)
     if before is not None:
         found.result["against"] = {"with": str(against), "answers": stored(found.result, before)}
     if other is not None:
+        steps.begin("features of the other images", len(other.pixels))
         answer = paired(found.made, seen(other, real), real.gaussian, real.extractor.name, options.seed)
         found.result["against"] = {"with": str(against), "answers": [answer]}
     return found
@@ -156,10 +163,14 @@ def open_reference(source: Source, options: Options, extractor: Extractor) -> Re
         return open_real(config, extractor, options.held_out, trained=own)
 
 
-def judge_sample(sample: Sample, source: Source, real: Real, options: Options) -> Evaluation:
+def judge_sample(
+    sample: Sample, source: Source, real: Real, options: Options, steps: Steps = SILENT
+) -> Evaluation:
     """All figures of a sample against a reference that is ready."""
     began = time.monotonic()
+    steps.begin("features of the images", len(sample.pixels))
     made = seen(sample, real)
+    steps.begin("figures and their intervals")
     classes = need_classes(made, real) if options.per_class else classes_of(made, real)
     held_out = None if real.held_out is None else real.held_out.some(len(made), options.seed)
     threshold = threshold_of(real, len(made))
@@ -177,9 +188,11 @@ def judge_sample(sample: Sample, source: Source, real: Real, options: Options) -
     found = measures(made, intervals=True)
     null: Measures = {}
     if held_out is not None:
+        steps.begin("figures of held-out images")
         least(len(held_out), "held out")
         what = f"nulls {PROTOCOL} {len(made)} {options.seed} {options.infinity} {classes} {threshold!r}"
         null = unpacked(real.remember(what, lambda: packed(measures(held_out, intervals=False))))
+    steps.begin("copies and quality")
     copied = copies(made, real, options.seed)
     figures = nested(found, null, real.why)
     figures.setdefault("classes", {}).update(balance(made, real))

@@ -23,6 +23,7 @@ from visavis.data.tree import Parts, Tree, open_zip, walk
 from visavis.errors import UserError
 from visavis.judge.aligned import Likeness, Pixels, Scores, conditions, scores, window_of
 from visavis.judge.evaluate import Options
+from visavis.judge.steps import SILENT, Steps
 
 WORST = 5
 """Pairs that are named because they are the least alike."""
@@ -54,7 +55,9 @@ class Side:
         return Account(len(kept), left_out, headers.counts, headers.stored, size, channels)
 
 
-def judge_pairs(made: str | Path, targets: str | Path, options: Options) -> dict[str, Any]:
+def judge_pairs(
+    made: str | Path, targets: str | Path, options: Options, steps: Steps = SILENT
+) -> dict[str, Any]:
     """``l1``, ``mse``, ``psnr`` and ``ssim`` of pictures beside those of the same name, means with intervals.
 
     A name is the path below the folder without its ending.  Also ``worst``: the pairs that are the least
@@ -69,8 +72,10 @@ def judge_pairs(made: str | Path, targets: str | Path, options: Options) -> dict
     channels = 1 if all(side.headers.all_grey for side in sides) else 3
     found: dict[str, list[torch.Tensor]] = {}
     kept: list[int] = []
+    steps.begin("comparing pairs", len(names))
     for rows, a, b in _batches(sides, names, options, channels):
         kept += rows
+        steps.advance(len(rows))
         for name, values in scores(a, b, window).items():
             found.setdefault(name, []).append(values)
     if not kept:
