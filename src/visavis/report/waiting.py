@@ -37,7 +37,8 @@ class JudgingProgress:
         """Another step begins, of ``total`` images if that is known."""
         self._done, self._total = 0, total or 0
         if self._shown is not None and self._task is not None:
-            self._shown.reset(self._task, total=total, description=what, count="")
+            self._shown.remove_task(self._task)
+            self._task = self._shown.add_task(what, total=total, count="")
 
     def advance(self, n: int) -> None:
         """So many images more; what fills up an extractor's last batch is no image."""
