@@ -31,6 +31,9 @@ def test_sides_are_doublings_from_16_to_256() -> None:
 def test_the_side_is_the_largest_that_pictures_and_size_allow() -> None:
     assert [Plan().side_for(short) for short in (16, 30, 32, 63, 4000)] == [16, 28, 32, 56, 64]
     assert Plan(size="large").side_for(4000) == 256 and Plan(size="tiny").side_for(100) == 32
+    assert Plan().side_for(15, asked=256) == 256
+    with pytest.raises(UserError, match=r"resolution 257 \(allowed: 16 to 256\)"):
+        Plan().side_for(4000, asked=257)
     with pytest.raises(UserError, match=r"pictures of 15 pixels \(allowed: 16 and more\)"):
         Plan().side_for(15)
 

@@ -7,14 +7,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from tiny import Cli, assert_same_run
 
+from visavis.recipes import get
+from visavis.recipes.recipe import Recipe, override
 from visavis.recipes.sizes import Plan
 from visavis.runs import saving
-from visavis.runs.planning import too_few
+from visavis.runs.planning import planned, too_few
+from visavis.runs.session import Options
 
-QUICK = ["--networks.G.widest", "8", "--networks.D.branch.widest", "8", "--batch-size", "8"]
+SMALL = {"networks.G.widest": "8", "networks.D.branch.widest": "8", "batch_size": "8"}
+QUICK = [word for path, text in SMALL.items() for word in (f"--{path}", text)]
 
 
 @pytest.fixture(autouse=True)
@@ -77,12 +82,28 @@ def test_the_same_command_goes_on_bit_for_bit_and_keeps_what_was_settled(cli: Cl
     assert_same_run(straight, again)
 
 
-def test_time_becomes_images_and_is_told_when_it_is_too_little(cli: Cli, tmp_path: Path) -> None:
-    """Class folders are classes."""
-    data = photos(tmp_path / "photos", classes=("cat", "dog"))
-    found = cli("train", "images", "--data", data, "--time", "2s", *QUICK, "--dry-run", "--json")
-    assert found.status == 0 and "120 pictures at 16x16; 2 classes" in found.err, found.err
-    assert "too few for size small" in found.err and "--time" in found.err and "--size tiny" in found.err
+def plan_for(data: Path, changes: dict[str, str], **length: Any) -> Recipe:
+    """What a run would begin with."""
+    asked = override(get("images"), {"data.source": str(data), **SMALL, **changes})
+    return planned(asked, Options(data.parent / "none", **length), torch.device("cpu"))
+
+
+def test_time_becomes_images(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    data = photos(tmp_path / "photos")
+    with caplog.at_level("INFO", logger="visavis"):
+        few, many = (plan_for(data, {}, seconds=seconds) for seconds in (0.5, 500.0))
+    assert few.images < 10_000 < many.images
+    assert few.adam["G"].lr.images == few.images  # type: ignore[union-attr]
+    assert "too few for size small" in caplog.text and "--size tiny" in caplog.text
+
+
+def test_class_folders_are_classes_unless_they_are_to_be_one(tmp_path: Path) -> None:
+    two = photos(tmp_path / "two", classes=("cat", "dog"))
+    found = plan_for(two, {}, images=8)
+    assert found.plan is not None and found.plan.facts is not None
+    assert found.conditional and found.plan.facts.classes == {"cat": 60, "dog": 60}
+    nine = photos(tmp_path / "nine", classes=tuple("abcdefghi"))
+    assert not plan_for(nine, {"conditional": "false"}, images=8).conditional
 
 
 def test_what_would_be_enough_is_told_in_minutes_where_the_rate_is_known() -> None:
@@ -129,10 +150,3 @@ def test_no_pictures_are_refused_in_one_line(cli: Cli, tmp_path: Path) -> None:
     ):
         done = cli("train", "images", *words, "--out", tmp_path / "run")
         assert (done.status, done.err.count("\n")) == (2, 1) and told in done.err, done.err
-
-
-def test_classes_of_few_pictures_can_be_learned_as_one(cli: Cli, tmp_path: Path) -> None:
-    data = photos(tmp_path / "photos", classes=tuple("abcdefghi"))
-    words = ["--conditional", "false", "--images", 8, *QUICK, "--dry-run", "--json"]
-    found = cli("train", "images", "--data", data, *words)
-    assert found.status == 0 and "as one class" in found.err, found.err

@@ -90,10 +90,16 @@ class Plan(Config):
         """The images below which a training of this size is too short."""
         return round(ENOUGH * SIZES[self.size].images)
 
-    def side_for(self, short: int) -> int:
-        """The side of pictures whose own short side is ``short``: the largest that neither they nor the size
-        fall short of; refuses what is smaller than all.
+    def side_for(self, short: int, asked: int | None = None) -> int:
+        """The side of pictures whose own short side is ``short``: what is ``asked`` for, else the largest that
+        neither they nor the size fall short of; refuses what is smaller or larger than all.
         """
+        if asked is not None:
+            if not SMALLEST <= asked <= LARGEST:
+                raise UserError(
+                    f"resolution {asked} (allowed: {SMALLEST} to {LARGEST}); give another --resolution"
+                )
+            return asked
         fitting = [side for side in sides() if side <= min(short, SIZES[self.size].side)]
         if not fitting:
             raise UserError(
@@ -108,10 +114,6 @@ class Plan(Config):
             raise UserError(
                 f"'{name}' has {found.images} pictures (allowed: {FEWEST} and more); add pictures, "
                 "they need not be alike"
-            )
-        if not SMALLEST <= found.resolution <= LARGEST:
-            raise UserError(
-                f"resolution {found.resolution} (allowed: {SMALLEST} to {LARGEST}); give another --resolution"
             )
         if found.spread == 0:
             raise UserError(

@@ -88,7 +88,9 @@ def _found(recipe: Recipe, plan: Plan) -> Recipe:
     name = Path(asked.source).name
     if not len(sides):
         raise UserError(f"'{name}' holds no picture that can be read (allowed: PNG, JPEG, …); mend --data")
-    resolution = asked.resolution if "data.resolution" in plan.given else plan.side_for(int(np.median(sides)))
+    resolution = plan.side_for(
+        int(np.median(sides)), asked.resolution if "data.resolution" in plan.given else None
+    )
     data = load_images(asked.model_copy(update={"resolution": resolution}))
     found = facts(data)
     by_class = recipe.conditional if "conditional" in plan.given else len(found.classes) > 1
