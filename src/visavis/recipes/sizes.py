@@ -91,8 +91,8 @@ class Plan(Config):
         return round(ENOUGH * SIZES[self.size].images)
 
     def side_for(self, short: int, asked: int | None = None) -> int:
-        """The side of pictures whose own short side is ``short``: what is ``asked`` for, else the largest that
-        neither they nor the size fall short of; refuses what is smaller or larger than all.
+        """The side for pictures whose own short side is ``short``: what is ``asked`` for, else the largest
+        that neither they nor the size fall short of; refuses what is smaller or larger than all.
         """
         if asked is not None:
             if not SMALLEST <= asked <= LARGEST:
