@@ -6,7 +6,7 @@ tensorboard/, checkpoint.safetensors and the one before.  Only process 0 calls t
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,9 @@ def refuse_another(
     if folder.exists() and not folder.is_dir():
         raise UserError(f"'{folder}' is a file; give --out a folder")
     standing = folder / "recipe.json"
+    if change and (fresh or not standing.exists()):
+        why = "--fresh starts over" if fresh else f"none stands in '{folder}'"
+        raise UserError(f"--change goes on with a run, and {why}; leave it out, or give the run as --out")
     if not standing.exists():
         if folder.exists() and any(not entry.name.startswith(".") for entry in folder.iterdir()):
             raise UserError(f"'{folder}' is not empty and holds no run; give --out another folder")
@@ -176,7 +179,9 @@ def in_training(folder: Path) -> bool:
         return True
 
 
-def begin(folder: Path, recipe: Recipe, data: AnySet, init: Path | None) -> None:
+def begin(
+    folder: Path, recipe: Recipe, data: AnySet, init: Path | None, begun_with: Sequence[str] = ()
+) -> None:
     """The first files of a run."""
     shape = data.shape
     described = {
@@ -192,6 +197,7 @@ def begin(folder: Path, recipe: Recipe, data: AnySet, init: Path | None) -> None
             "accounts": [account.as_json() for account in data.accounts],
         },
         "init": None if init is None else str(init.resolve()),
+        "begun_with": list(begun_with),
         "version": visavis.__version__,
         "torch": torch.__version__,
     }

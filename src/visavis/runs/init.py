@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -10,21 +11,30 @@ from visavis.errors import UserError
 from visavis.models import snapshot
 
 Weights = Mapping[str, Tensor]
+Classes = tuple[str, ...]
 SHOWN = 3
 """Names of layers in a line, of more."""
 
 
-def weights_of(given: Path, networks: tuple[str, ...]) -> dict[str, Weights]:
-    """Network -> its averaged weights in the run or snapshot ``given``; only ``networks``, if any are named.
+class Given(NamedTuple):
+    """Another run's ``networks``: name -> averaged weights, and the classes that these know, in order."""
+
+    networks: Mapping[str, Weights]
+    classes: tuple[str, ...]
+
+
+def weights_of(given: Path, networks: tuple[str, ...]) -> Given:
+    """The weights in the run or snapshot ``given``; only of ``networks``, if any are named.
 
     Raises :class:`UserError` for a network that is not there.
     """
-    found, _ = snapshot.load_snapshot(snapshot.find_snapshot(given))
+    found, description = snapshot.load_snapshot(snapshot.find_snapshot(given))
     if missing := [name for name in networks if name not in found]:
         raise UserError(
             f"--init-networks {missing[0]}, and '{given}' has {', '.join(found)}; name some of these"
         )
-    return {name: net.state_dict() for name, net in found.items() if not networks or name in networks}
+    chosen = {name: net.state_dict() for name, net in found.items() if not networks or name in networks}
+    return Given(chosen, description.classes if description.conditional else ())
 
 
 def need_all(given: Path, weights: Mapping[str, Weights], own: Mapping[str, Weights]) -> None:
@@ -66,14 +76,34 @@ def fitting(given: Weights, own: Weights) -> dict[str, Tensor]:
     return max(by_name, from_end, key=_size)
 
 
+def by_class(given: Weights, own: Weights, there: Classes, here: Classes) -> dict[str, Tensor]:
+    """Tensors with a row a class, of other classes ``there``: the rows of those that are ``here`` too.
+
+    The others' rows are as ``own`` has them.  Where both have as many classes no size tells what a row is.
+    """
+    shared = [name for name in here if name in there]
+    if len(there) == len(here) or not shared:
+        return {}
+    rows, rows_there = [here.index(name) for name in shared], [there.index(name) for name in shared]
+    found = {}
+    for key, value in own.items():
+        other = given.get(key)
+        if other is None or value.ndim == 0 or other.shape[1:] != value.shape[1:]:
+            continue
+        if (len(other), len(value)) == (len(there), len(here)):
+            found[key] = value.clone()
+            found[key][rows] = other[rows_there].to(value)
+    return found
+
+
 def take_fitting(
-    networks: Mapping[str, torch.nn.Module], weights: Mapping[str, Weights]
+    networks: Mapping[str, torch.nn.Module], given: Given, classes: Classes
 ) -> tuple[list[str], int]:
-    """Load what fits into ``networks``; a line for each of them, and how many tensors were taken."""
+    """Load what fits into ``networks``, which know ``classes``: what to say of each, and how many tensors."""
     lines, taken = [], 0
     for name, net in networks.items():
-        own = net.state_dict()
-        found = fitting(weights.get(name, {}), own)
+        own, other = net.state_dict(), given.networks.get(name, {})
+        found = by_class(other, own, given.classes, classes) | fitting(other, own)
         net.load_state_dict(own | found)
         taken += len(found)
         fresh = [key for key in own if key not in found]

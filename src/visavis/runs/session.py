@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,7 +13,6 @@ from typing import TypeVar
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
 
 from visavis import files
 from visavis.data import AnySet, Batches, held_out
@@ -24,7 +23,7 @@ from visavis.report.loggers import Logger
 from visavis.report.logs import RunLog
 from visavis.runs import folder
 from visavis.runs.build import prepare
-from visavis.runs.init import need_all, take_fitting, weights_of
+from visavis.runs.init import Given, need_all, take_fitting, weights_of
 from visavis.runs.planning import planned
 from visavis.runs.settle import said_of_precision, settled
 from visavis.training import parallel
@@ -105,6 +104,8 @@ class Session:
     """The signal, Ctrl-C or SIGTERM, that asks to stop after this step, save and leave."""
     saved_at: int = 0
     saved_time: float = field(default_factory=time.monotonic)
+    begun_with: Sequence[str] = ()
+    """What was taken of another run's weights and what was not, where not all of them fitted."""
     settled: str | None = None
     """Why the run ends before its last image, where its evaluations say so."""
 
@@ -134,7 +135,7 @@ class Start:
     """What a run starts from: a checkpoint, another run's weights, or nothing."""
 
     checkpoint: snapshot.Checkpoint | None = None
-    weights: Mapping[str, Mapping[str, Tensor]] | None = None
+    weights: Given | None = None
 
 
 def total_images(recipe: Recipe, options: Options, data: AnySet) -> int | None:
@@ -231,21 +232,24 @@ def _take_up(session: Session, start: Start) -> None:
         _begin_with(session, start.weights)
 
 
-def _begin_with(session: Session, weights: Mapping[str, Mapping[str, Tensor]]) -> None:
+def _begin_with(session: Session, weights: Given) -> None:
     """Load another run's weights: all, or (``init_fitting``) what fits, which is told."""
     options, state = session.options, session.state
     assert options.init is not None
     if not options.init_fitting:
-        need_all(options.init, weights, {name: net.state_dict() for name, net in state.nets.items()})
-        for name, given in weights.items():
+        own = {name: net.state_dict() for name, net in state.nets.items()}
+        need_all(options.init, weights.networks, own)
+        for name, given in weights.networks.items():
             for networks in (state.nets, state.ema):
                 if name in networks:
                     networks[name].load_state_dict(given)
         return
-    lines, taken = take_fitting(dict(state.nets.items()), weights)
-    take_fitting(dict(state.ema.items()), weights)
+    classes = session.data.classes if session.recipe.conditional else ()
+    lines, taken = take_fitting(dict(state.nets.items()), weights, classes)
+    take_fitting(dict(state.ema.items()), weights, classes)
     if not taken:
         raise UserError(f"nothing of --init {options.init} fits this recipe; leave it out")
+    session.begun_with = lines
     if session.writes:
         LOG.info("of '%s' %s", options.init, "; ".join(lines))
 
@@ -264,7 +268,7 @@ def _claim(session: Session, start: Start, stack: ExitStack) -> None:
         if options.fresh:
             folder.clear(path)
         folder.cut_back(path, session.log, -1)
-        folder.begin(path, session.recipe, session.data, options.init)
+        folder.begin(path, session.recipe, session.data, options.init, session.begun_with)
         return
     for complaint in start.checkpoint.complaints:
         LOG.warning("%s; going on from the checkpoint before, at %d images", complaint, images)
