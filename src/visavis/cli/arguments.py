@@ -128,15 +128,18 @@ def make_parser() -> tuple[Parser, dict[str, Parser]]:
     command("selftest", commands.selftest, "check the metrics against answers that are known")
 
     bench = command("bench", commands.bench, "time the project against what it replaces, on this machine")
-    bench.add_argument("name", help="pair-step, or ladder: recipes at one budget of seconds each")
+    bench.add_argument(
+        "name",
+        help="pair-step; ladder: recipes at one budget of seconds each; equilibrium: which critic drives a "
+        "generator away from the data",
+    )
     bench.add_argument("--seconds", type=_seconds, default=60.0, help="about how long (default 60s)")
     bench.add_argument("--batch-size", type=_positive, default=128, help="of pair-step")
     bench.add_argument("--recipes", help="of the ladder, as in mnist,stacked-mnist (default: all that fit)")
     bench.add_argument("--on", default="stacked-mnist", help="its set: stacked-mnist, stacked-digits, mnist")
     bench.add_argument("--seeds", type=_wholes, default=[0], help="its seeds, as in 0,1,2 (default 0)")
-    bench.add_argument(
-        "--out", type=Path, default=Path("results/ladder.json"), help="the file that its lines are added to"
-    )
+    bench.add_argument("--images", type=_positive, help="of a line of the equilibrium")
+    bench.add_argument("--out", type=Path, help="the file that its lines are added to (results/NAME.json)")
     bench.add_argument("--device", default="auto")
     return parser, added
 

@@ -353,7 +353,14 @@ def _ladder(given: Namespace) -> None:
     from visavis.bench.ladder import Ladder, climb, in_words
 
     names = tuple(name for name in (given.recipes or "").split(",") if name)
-    asked = Ladder(names, given.on, given.seconds, tuple(given.seeds), out=given.out, device=_device(given))
+    asked = Ladder(
+        names,
+        given.on,
+        given.seconds,
+        tuple(given.seeds),
+        device=_device(given),
+        **_given(given, "out"),
+    )
     found = climb(asked)
     if given.json:
         print_json(found, indent=2)
@@ -361,7 +368,26 @@ def _ladder(given: Namespace) -> None:
         print(in_words(found))
 
 
-BENCHES: dict[str, Callable[[Namespace], None]] = {"pair-step": _pair_step, "ladder": _ladder}
+def _equilibrium(given: Namespace) -> None:
+    from visavis.bench.equilibrium import Equilibrium, in_words, measure
+
+    found = measure(Equilibrium(seeds=tuple(given.seeds), **_given(given, "out", "images")))
+    if given.json:
+        print_json(found, indent=2)
+    else:
+        print(in_words(found))
+
+
+def _given(given: Namespace, *names: str) -> dict[str, Any]:
+    """The options that were given; the others are the bench's own."""
+    return {name: getattr(given, name) for name in names if getattr(given, name) is not None}
+
+
+BENCHES: dict[str, Callable[[Namespace], None]] = {
+    "pair-step": _pair_step,
+    "ladder": _ladder,
+    "equilibrium": _equilibrium,
+}
 
 
 def _device(given: Namespace) -> str:

@@ -1,0 +1,293 @@
+"""The equilibrium bench: G begins *at* the data and training goes on.  Which critic drives it away, how fast?
+
+G is a table of training images, each value of which it may change, and real images are drawn from the same
+images: so its distribution is the data's, exactly, and no network of G confounds what is measured.  D begins
+untrained, as one does that is replaced or that forgets.  Tong et al. 2020 ("The benefits of pairwise
+discriminators for adversarial training", arXiv 2002.08621) construct pair objectives of which the data are an
+equilibrium for *any* discriminator; with one score per image they are one for a constant D only.
+
+Two things are measured of each critic.  **Pull**: with D fixed, the share of G's gradient that is left when
+it is averaged over batches, between 0 (noise of the batch alone) and 1 (each batch says the same); unbiased,
+from two halves of the batches, so it may fall below 0 by chance.  **Drift**: the root mean square by which
+the table's pixels have moved after so many images, in [-1, 1], and the Fréchet distance that this makes.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+import visavis
+from visavis.bench.pair_step import cpu_model
+from visavis.core import Batch, Images, Objective, Shape, mix
+from visavis.data.digits import digits
+from visavis.data.pixels import to_float, to_uint8
+from visavis.errors import UserError, unknown
+from visavis.files import read_json, write_json
+from visavis.metrics.features import load_extractor
+from visavis.metrics.frechet import frechet_distance
+from visavis.networks import CriticConfig, ResidualBranch
+from visavis.objectives import GAN, Pairwise
+from visavis.training.loop import Adam, Diverged, Schedule, State, train
+
+LOG = logging.getLogger("visavis")
+Row = dict[str, Any]
+
+IMAGES, BATCH, RATE = 256, 32, 1e-3
+"""Images of the table, of a batch, and the learning rate of both (Adam, β₁ = 0)."""
+PULLS = 200
+"""Batches over which G's gradient is averaged."""
+LOOKS = 4
+"""How often the table is looked at, at equal distances."""
+SHAPE = Shape(1, 8)
+THREE = ("like", "unlike", "fakes")
+
+
+@dataclass(frozen=True)
+class Game:
+    """A critic and its game."""
+
+    head: str
+    objective: Objective
+    more: Mapping[str, Any] | None = None
+
+    def critic(self) -> nn.Module:
+        """D, untrained."""
+        branch = ResidualBranch(widths=(32, 16), features=32)
+        return CriticConfig.model_validate({"branch": branch, "head": self.head, **(self.more or {})}).build(
+            SHAPE, 0
+        )
+
+
+def games(r: float) -> dict[str, Game]:
+    """The games by name, with R1 = R2 = ``r``."""
+    weights = {"r1": r, "r2": r}
+
+    def pairwise(**fields: Any) -> Pairwise:
+        return Pairwise.model_validate({**weights, **fields})
+
+    return {
+        "single": Game("single", GAN.model_validate(weights)),
+        "difference": Game("difference", pairwise()),
+        "difference, all pairs": Game("difference", pairwise(pairing="all")),
+        "two in one input (PacGAN)": Game("single", GAN.model_validate(weights), {"pack": 2}),
+        "concat, bce": Game("concat", pairwise(loss="bce", kinds=THREE), {"hidden": (64,)}),
+        "concat, linear": Game("concat", pairwise(loss="wasserstein", kinds=THREE), {"hidden": (64,)}),
+        "concat of random order, linear": Game(
+            "concat",
+            pairwise(loss="wasserstein", kinds=THREE),
+            {"hidden": (64,), "random_order": True},
+        ),
+        "image and mean of partners, bce (PairGAN)": Game(
+            "concat", pairwise(loss="bce", kinds=THREE, pairing="mean"), {"hidden": (64,)}
+        ),
+        "distance, relativistic": Game("distance", pairwise(kinds=THREE)),
+        "distance, linear": Game("distance", pairwise(loss="wasserstein", kinds=THREE)),
+        "cosine, relativistic": Game("cosine", pairwise(kinds=THREE)),
+    }
+
+
+class Table(nn.Module):
+    """G as a table: ``z: [N, 1]`` -> images ``[N, C, H, W]``, each of the K equally often."""
+
+    z_dim = 1
+
+    def __init__(self, images: Tensor) -> None:
+        super().__init__()
+        self.images = nn.Parameter(images.clone())
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Row ⌊K Φ(z)⌋ for each latent z ~ N(0, 1)."""
+        share = torch.special.ndtr(z[:, 0].double())
+        rows = (share * len(self.images)).long().clamp(0, len(self.images) - 1)
+        return self.images[rows]
+
+
+@dataclass(frozen=True)
+class Equilibrium:
+    """What to measure: ``names`` (empty: all games), penalties, seeds, and images of training a line."""
+
+    names: tuple[str, ...] = ()
+    penalties: tuple[float, ...] = (0.0, 0.5)
+    seeds: tuple[int, ...] = (0, 1, 2)
+    images: int = 32_000
+    out: Path = Path("results") / "equilibrium.json"
+
+
+def measure(asked: Equilibrium) -> dict[str, Any]:
+    """A row for each game, penalty and seed, added to ``asked.out`` as it is done; rows that stand are kept.
+
+    Raises :class:`UserError` for an unknown game and where rows stand that were made otherwise.
+    """
+    names = asked.names or tuple(games(0))
+    if wrong := [name for name in names if name not in games(0)]:
+        raise unknown("game", wrong[0], games(0))
+    whole = _standing(asked)
+    done = {(row["game"], row["penalty"], row["seed"]) for row in whole["rows"]}
+    for seed in asked.seeds:
+        for penalty in asked.penalties:
+            for name in names:
+                if (name, penalty, seed) in done:
+                    continue
+                row = {"game": name, "penalty": penalty, "seed": seed}
+                row |= line(games(penalty)[name], seed, asked.images)
+                whole["rows"].append(row)
+                write_json(asked.out, whole)
+                LOG.warning("%s", told(row))
+    return {"out": str(asked.out), **whole}
+
+
+def _standing(asked: Equilibrium) -> dict[str, Any]:
+    record = {
+        "data": "digits",
+        "table": IMAGES,
+        "batch": BATCH,
+        "rate": RATE,
+        "images": asked.images,
+        "pulls": PULLS,
+        "features": "digitsr",
+        "processor": cpu_model(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "visavis": visavis.__version__,
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+    }
+    if not asked.out.exists():
+        return {"record": record, "rows": []}
+    whole: dict[str, Any] = read_json(asked.out)
+    for name in ("data", "table", "batch", "rate", "images", "pulls", "features"):
+        if whole["record"].get(name) != record[name]:
+            raise UserError(
+                f"'{asked.out}' holds rows with {name} = {whole['record'].get(name)}, and these have "
+                f"{record[name]}: they do not compare; give --out another file"
+            )
+    return whole
+
+
+def line(game: Game, seed: int, images: int) -> Row:
+    """Pull of an untrained and of a trained D at the data, then drift."""
+    real = to_float(torch.as_tensor(digits("train")[0][:IMAGES]).permute(0, 3, 1, 2))
+    schedule = _schedule(seed, images)
+    state = _state(game, real, schedule)
+    found: Row = {"pull_untrained": pull(state, game.objective, real, seed)}
+    frozen = _state(game, real, schedule)
+    _train_critic(frozen, game.objective, real, schedule, images // 8)
+    found["pull_trained"] = pull(frozen, game.objective, real, seed)
+    looks = []
+    try:
+        for report in train(state, game.objective, _batches(real, game.objective, seed), schedule, images):
+            looks.append({"images": report.images, **_moved(_table(state), real)})
+    except Diverged as error:
+        return found | {"looks": looks, "failed": str(error)}
+    return found | {"looks": looks, **looks[-1]}
+
+
+def _table(state: State) -> Table:
+    table = state.nets["G"]
+    assert isinstance(table, Table)
+    return table
+
+
+def _schedule(seed: int, images: int) -> Schedule:
+    adam = Adam(lr=RATE, beta1=0.0, beta2=0.99)
+    return Schedule(batch_size=BATCH, tick=images // LOOKS, adam={"G": adam, "D": adam}, seed=seed)
+
+
+def _state(game: Game, real: Tensor, schedule: Schedule) -> State:
+    torch.manual_seed(mix(schedule.seed, -1, 0))
+    return State({"G": Table(real), "D": game.critic()}, game.objective, schedule)
+
+
+def _batches(real: Tensor, objective: Any, seed: int) -> Any:
+    """Real images for step k, drawn from the table's own with replacement."""
+
+    def batch(step: int) -> Batch:
+        draws = torch.Generator().manual_seed(mix(seed, step, 77))
+        rows = torch.randint(len(real), (BATCH * objective.real_batches,), generator=draws)
+        return Images(real[rows], None)
+
+    return batch
+
+
+def _train_critic(state: State, objective: Objective, real: Tensor, schedule: Schedule, images: int) -> None:
+    """Train D alone: the table is put back after each step."""
+    table = _table(state).images.data.clone()
+    still = schedule.model_copy(update={"tick": 10**12})
+    for _ in train(state, objective, _batches(real, objective, schedule.seed), still, images, _keep(table)):
+        pass
+    _table(state).images.data.copy_(table)
+
+
+def _keep(table: Tensor) -> Any:
+    def stop(state: State) -> bool:
+        _table(state).images.data.copy_(table)
+        return False
+
+    return stop
+
+
+def pull(state: State, objective: Objective, real: Tensor, seed: int, batches: int = PULLS) -> float:
+    """The share of G's gradient that is the same in every batch, with D as it is.
+
+    From two halves of the batches: (mean₁ · mean₂) / mean of ‖gradient‖², times the share of rows that a
+    batch draws, since a row that is not drawn has no gradient: so 1 for a gradient without noise.
+    """
+    (phase,) = [phase for phase in objective.phases() if phase.trains == ("G",)][:1]
+    draw, nets = _batches(real, objective, seed + 1), dict(state.nets.items())
+    halves = [torch.zeros_like(real), torch.zeros_like(real)]
+    squares, counts = torch.zeros(()), [torch.zeros(len(real)), torch.zeros(len(real))]
+    total = 0
+    state.nets["D"].requires_grad_(False)
+    for k in range(batches):
+        torch.manual_seed(mix(seed, k, 78))
+        loss, _ = phase.loss(nets, draw(k), 0)
+        (gradient,) = torch.autograd.grad(loss, [_table(state).images])
+        drawn = gradient.flatten(1).square().sum(1) > 0
+        halves[k % 2] += gradient
+        counts[k % 2] += drawn
+        squares, total = squares + gradient.square().sum(), total + int(drawn.sum())
+    state.nets["D"].requires_grad_(True)
+    means = [
+        half / count.clamp(min=1)[:, None, None, None] for half, count in zip(halves, counts, strict=True)
+    ]
+    seen = (counts[0] > 0) & (counts[1] > 0)
+    dot = (means[0] * means[1]).flatten(1).sum(1)[seen].mean()
+    typical = squares / max(total, 1)
+    return float(dot / typical.clamp(min=1e-30))
+
+
+def _moved(table: Table, real: Tensor) -> Row:
+    """How far the table is from the data that it began as."""
+    now = table.images.detach()
+    extract = load_extractor("digitsr")
+    seen = [extract(to_uint8(x).permute(0, 2, 3, 1)).vectors for x in (now, real)]
+    own = torch.cdist(now.flatten(1), real.flatten(1)).argmin(1) == torch.arange(len(real))
+    return {
+        "rms": float((now - real).square().mean().sqrt()),
+        "fd_digitsr": float(frechet_distance(seen[0], seen[1]).value),
+        "own_nearest": float(own.float().mean()),
+    }
+
+
+def told(row: Row) -> str:
+    """One row in words."""
+    name = f"{row['game']}, R1 = R2 = {row['penalty']:g}, seed {row['seed']}"
+    pulls = f"pull {row['pull_untrained']:.3f} untrained, {row['pull_trained']:.3f} trained"
+    if "failed" in row:
+        return f"{name}: {pulls}; {row['failed']}"
+    return f"{name}: {pulls}; moved by {row['rms']:.3f}, fd_digitsr {row['fd_digitsr']:.2f}"
+
+
+def in_words(found: Mapping[str, Any]) -> str:
+    """All rows, those that stay nearest to the data first."""
+    rows: Sequence[Row] = sorted(found["rows"], key=lambda row: row.get("rms", float("inf")))
+    return "\n".join([f"{len(rows)} rows in {found['out']}", *(f"  {told(row)}" for row in rows)])
