@@ -43,7 +43,7 @@ Row = dict[str, Any]
 
 IMAGES, BATCH, RATE = 256, 32, 1e-3
 """Images of the table, of a batch, and the learning rate of both (Adam, β₁ = 0)."""
-PULLS = 200
+PULLS = 100
 """Batches over which G's gradient is averaged."""
 LOOKS = 4
 """How often the table is looked at, at equal distances."""
@@ -118,7 +118,7 @@ class Equilibrium:
     names: tuple[str, ...] = ()
     penalties: tuple[float, ...] = (0.0, 0.5)
     seeds: tuple[int, ...] = (0, 1, 2)
-    images: int = 32_000
+    images: int = 16_000
     out: Path = Path("results") / "equilibrium.json"
 
 
