@@ -131,14 +131,15 @@ def make_parser() -> tuple[Parser, dict[str, Parser]]:
     bench.add_argument(
         "name",
         help="pair-step; ladder: recipes at one budget of seconds each; equilibrium: which critic drives a "
-        "generator away from the data",
+        "generator away from the data; narrow: critics of few units, by game",
     )
     bench.add_argument("--seconds", type=_seconds, default=60.0, help="about how long (default 60s)")
     bench.add_argument("--batch-size", type=_positive, default=128, help="of pair-step")
     bench.add_argument("--recipes", help="of the ladder, as in mnist,stacked-mnist (default: all that fit)")
     bench.add_argument("--on", default="stacked-mnist", help="its set: stacked-mnist, stacked-digits, mnist")
     bench.add_argument("--seeds", type=_wholes, default=[0], help="its seeds, as in 0,1,2 (default 0)")
-    bench.add_argument("--images", type=_positive, help="of a line of the equilibrium")
+    bench.add_argument("--images", type=_positive, help="of a line of equilibrium or narrow")
+    bench.add_argument("--widths", type=_wholes, help="of narrow's critics (default 4,8,16,32,64)")
     bench.add_argument("--out", type=Path, help="the file that its lines are added to (results/NAME.json)")
     bench.add_argument("--device", default="auto")
     return parser, added

@@ -378,6 +378,17 @@ def _equilibrium(given: Namespace) -> None:
         print(in_words(found))
 
 
+def _narrow(given: Namespace) -> None:
+    from visavis.bench.narrow import WIDTHS, Narrow, in_words, measure
+
+    widths = tuple(given.widths or WIDTHS)
+    found = measure(Narrow(widths=widths, seeds=tuple(given.seeds), **_given(given, "out", "images")))
+    if given.json:
+        print_json(found, indent=2)
+    else:
+        print(in_words(found))
+
+
 def _given(given: Namespace, *names: str) -> dict[str, Any]:
     """The options that were given; the others are the bench's own."""
     return {name: getattr(given, name) for name in names if getattr(given, name) is not None}
@@ -387,6 +398,7 @@ BENCHES: dict[str, Callable[[Namespace], None]] = {
     "pair-step": _pair_step,
     "ladder": _ladder,
     "equilibrium": _equilibrium,
+    "narrow": _narrow,
 }
 
 
