@@ -69,8 +69,9 @@ def test_rows_are_added_kept_and_told(tmp_path: Path, cli: Cli, monkeypatch: pyt
     out = tmp_path / "e.json"
     asked = Equilibrium(("single", "distance, linear"), (0.5,), (0,), 128, out)
     rows = measure(asked)["rows"]
-    assert [len(row["looks"]) for row in rows] == [4, 4] and all(row["rms"] > 0 for row in rows)
-    assert all(row["images"] == 128 for row in rows)
+    assert [len(row["looks"]) for row in rows] == [4, 4]
+    assert all(row["both"]["rms"] > 0 and row["both"]["images"] == 128 for row in rows)
+    assert all(row["fixed"]["rms"] > 0 for row in rows)
     assert measure(asked)["rows"] == read_json(out)["rows"] == rows
     with pytest.raises(UserError, match="images = 128, and these have 512"):
         measure(Equilibrium(asked.names, asked.penalties, asked.seeds, 512, out))
@@ -78,4 +79,4 @@ def test_rows_are_added_kept_and_told(tmp_path: Path, cli: Cli, monkeypatch: pyt
         measure(Equilibrium(("singel",), out=out))
     monkeypatch.setattr(equilibrium, "games", lambda r: {"single": games(r)["single"]})
     done = cli("bench", "equilibrium", "--images", 128, "--seeds", 1, "--out", tmp_path / "f.json")
-    assert done.status == 0 and "2 rows" in done.out and "single, R1 = R2 = 0.5, seed 1: pull" in done.out
+    assert done.status == 0 and "1 rows" in done.out and "single, R1 = R2 = 0, seed 1: pull" in done.out
