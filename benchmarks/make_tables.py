@@ -17,6 +17,7 @@ from image_tables import TABLES as IMAGES
 from image_tables import distance, duration, interval
 from judge_tables import TABLES as JUDGE
 from kept_memory import kept_memory
+from pairs_tables import TABLES as PAIRS
 from own_pictures import TABLES as OWN_PICTURES
 from tables import ROOT, Row, results, table
 from threads import threads
@@ -190,6 +191,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "threads": threads,
     "catsdogs": catsdogs,
     **JUDGE,
+    **PAIRS,
     **IMAGES,
     **CLAIMS,
     **CATALOGUE,
