@@ -17,8 +17,8 @@ from image_tables import TABLES as IMAGES
 from image_tables import distance, duration, interval
 from judge_tables import TABLES as JUDGE
 from kept_memory import kept_memory
-from pairs_tables import TABLES as PAIRS
 from own_pictures import TABLES as OWN_PICTURES
+from pairs_tables import TABLES as PAIRS
 from tables import ROOT, Row, results, table
 from threads import threads
 
