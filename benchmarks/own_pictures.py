@@ -220,10 +220,13 @@ def own_pictures() -> str:
     if found is None:
         return "Not measured yet."
     record = found["record"]
-    header = ["set", "system", "images seen", "Fréchet", "kernel", "precision", "recall", "coverage"]
+    names = ("fd", "kd", "precision", "recall", "coverage")
+    header = ["set", "system", "images seen", "quality", "Fréchet", "kernel", *names[2:]]
 
     def cell(part: dict[str, Any]) -> str:
         null = part.get("null")
+        if part["value"] is None:
+            return "too few held out"
         return f"{part['value']:.3g}" + ("" if null is None else f" (real {null:.2g})")
 
     rows = [
@@ -231,7 +234,8 @@ def own_pictures() -> str:
             row["set"],
             IN_WORDS[row["system"]],
             f"{row['images']:,}",
-            *(cell(row[name]) for name in ("fd", "kd", "precision", "recall", "coverage")),
+            cell({**row["quality"], "null": None}),
+            *(cell(row[name]) for name in names),
         ]
         for row in found["rows"]
     ]
