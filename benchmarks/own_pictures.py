@@ -31,7 +31,8 @@ SYSTEMS: dict[str, tuple[str, dict[str, str]]] = {
     "dcgan": ("dcgan-cifar10", {**DIFFAUGMENT, "conditional": "false"}),
     "stylegan2": ("stylegan2-mnist", {"conditional": "false"}),
 }
-"""Name -> recipe, and fields that are set; those but ``images`` also get the resolution that it chose."""
+"""Name -> recipe, and fields that are set; those but ``images`` also get the resolution that it chose, and an
+average as long as its own."""
 IN_WORDS = {
     "images": "`train images`",
     "dcgan": "DCGAN with DiffAugment",
@@ -144,6 +145,7 @@ def measured(name: str, system: str, folder: Path, images: int, side: int, run: 
         words += ["--judged", "false"]  # all are judged alike below
     else:
         words += ["--resolution", side, *(w for k, v in changes.items() for w in (f"--{k}", v))]
+        words += ["--average.halflife", max(images / 25, 400)]  # theirs are for longer trainings
     trained = visavis(*words, "--out", run)
     from visavis.data import DataConfig, held_out
 
