@@ -21,6 +21,13 @@ def _against(mine: list[float], theirs: list[float]) -> str:
     return told if low <= 1 <= high else f"**{told}**"
 
 
+def _fewer(rows: int, good: int) -> str:
+    """What is missing of three seeds, in brackets."""
+    told = [f"{rows - good} of {rows} diverged"] if good < rows else []
+    told += [f"{rows} seed" + "s" * (rows > 1)] if rows < 3 else []
+    return f" ({', '.join(told)})" if told else ""
+
+
 def narrow() -> str:
     """Modes, KL and FD of each width and game, and the ratios to the ordinary discriminator of that width."""
     found = results("narrow")
@@ -36,8 +43,7 @@ def narrow() -> str:
             good = [row for row in own if "kl" in row]
             if not own:
                 continue
-            lost = f" ({len(own) - len(good)} of {len(own)} diverged)" if len(good) < len(own) else ""
-            cells = [str(width), game + lost]
+            cells = [str(width), game + _fewer(len(own), len(good))]
             for field, form in (("modes", ".0f"), ("kl", ".2f"), ("fd_digitsr", ".1f")):
                 values = _figures(good, field)
                 cells.append(format(statistics.fmean(values), form) if values else "")

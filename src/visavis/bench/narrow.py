@@ -96,7 +96,7 @@ class Narrow:
     names: tuple[str, ...] = ()
     widths: tuple[int, ...] = WIDTHS
     seeds: tuple[int, ...] = (0, 1, 2)
-    images: int = 100_000
+    images: int = 50_000
     samples: int = 10_000
     out: Path = Path("results") / "narrow.json"
 
