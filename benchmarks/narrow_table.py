@@ -32,6 +32,7 @@ def narrow() -> str:
     """Modes, KL and FD of each width and game, and the ratios to the ordinary discriminator of that width."""
     found = results("narrow")
     record, rows = found["record"], found["rows"]
+    figures = (("modes", ".0f"), ("kl", ".2f"), ("fd_digitsr", ".1f"))
     games = list(dict.fromkeys(row["game"] for row in rows))
     lines = []
     for width in sorted({row["width"] for row in rows}):
@@ -44,13 +45,17 @@ def narrow() -> str:
             if not own:
                 continue
             cells = [str(width), game + _fewer(len(own), len(good))]
-            for field, form in (("modes", ".0f"), ("kl", ".2f"), ("fd_digitsr", ".1f")):
+            for field, form in figures:
                 values = _figures(good, field)
                 cells.append(format(statistics.fmean(values), form) if values else "")
             for field in ("kl", "fd_digitsr"):
                 same = game == AGAINST
                 cells.append("" if same else _against(_figures(good, field), _figures(base, field)))
             lines.append(cells)
+    null = ["", "none: G as it begins"]
+    for field, form in figures:
+        null.append(format(statistics.fmean(_figures(found["untrained"], field)), form))
+    lines.append([*null, "", ""])
     seeds = sorted({row["seed"] for row in rows})
     note = (
         f"\n\nMeans of seeds {', '.join(map(str, seeds))}; in brackets 95 % intervals of the ratio (a paired "

@@ -35,6 +35,8 @@ def test_each_game_gives_a_row_and_a_second_call_trains_only_what_is_missing(
     assert len(trained) == 1
     assert found["rows"][:1] == rows
     assert [row["game"] for row in found["rows"]] == list(names)
+    (null,) = found["untrained"]
+    assert null["images"] == 0 and null["fd_digitsr"] != found["rows"][0]["fd_digitsr"]
     assert read_json(out)["rows"] == found["rows"]
     for row in found["rows"]:
         assert row["images"] == 256 and 1 <= row["modes"] <= 300 and row["kl"] > 0

@@ -104,6 +104,8 @@ class Narrow:
 def measure(asked: Narrow) -> dict[str, Any]:
     """A row for each seed, width and game, added to ``asked.out`` as it is done; rows that stand are kept.
 
+    ``untrained`` holds the null: G as it begins, of each seed.
+
     Raises :class:`UserError`, before anything is trained, for an unknown game and where rows stand that were
     made otherwise.
     """
@@ -113,12 +115,19 @@ def measure(asked: Narrow) -> dict[str, Any]:
             raise unknown("game", name, games(1))
     whole = _standing(asked)
     done = {(row["game"], row["width"], row["seed"]) for row in whole["rows"]}
+    untrained = {row["seed"] for row in whole["untrained"]}
     for seed in asked.seeds:
+        if seed not in untrained:
+            found = line(recipe(games(1)["single"], 1, seed, asked.images), 0, asked.samples)
+            whole["untrained"].append({"seed": seed, **found})
+            write_json(asked.out, whole)
         for width in asked.widths:
             for name in names:
                 if (name, width, seed) not in done:
                     row = {"game": name, "width": width, "seed": seed}
-                    row |= line(recipe(games(width)[name], width, seed, asked.images), asked.samples)
+                    row |= line(
+                        recipe(games(width)[name], width, seed, asked.images), asked.images, asked.samples
+                    )
                     whole["rows"].append(row)
                     write_json(asked.out, whole)
                     LOG.warning("%s", told(row))
@@ -145,7 +154,8 @@ def _standing(asked: Narrow) -> dict[str, Any]:
         "visavis": visavis.__version__,
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
     }
-    whole: dict[str, Any] = read_json(asked.out) if asked.out.exists() else {"record": record, "rows": []}
+    whole: dict[str, Any] = {"record": record, "untrained": [], "rows": []}
+    whole |= read_json(asked.out) if asked.out.exists() else {}
     for name in SAME:
         if whole["record"].get(name) != record[name]:
             raise UserError(
@@ -177,13 +187,13 @@ def recipe(game: Game, width: int, seed: int, images: int) -> Recipe:
     return get("stacked-digits").model_copy(update=changes)
 
 
-def line(recipe: Recipe, samples: int) -> Row:
-    """Train, then count the modes of the averaged G and take its distance; what stopped it, where something
-    did.
+def line(recipe: Recipe, images: int, samples: int) -> Row:
+    """Train for so many images (0: the null), then count the modes of the averaged G and take its distance;
+    or what stopped it.
     """
     _, state, batches = prepare(recipe, torch.device("cpu"))
     try:
-        for _ in train(state, recipe.objective, batches, recipe.schedule(), recipe.images):
+        for _ in train(state, recipe.objective, batches, recipe.schedule(), images):
             pass
     except Diverged as error:
         return {"images": state.images, "failed": str(error)}
