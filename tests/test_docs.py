@@ -69,6 +69,7 @@ def test_links_lead_somewhere(page: Path) -> None:
         path, _, anchor = target.partition("#")
         found = (page.parent / path).resolve()
         assert found.exists(), f"{page.name}: {target}"
+        assert page.parent == ROOT or found.is_relative_to(ROOT / "docs"), f"{page.name}: {target} is no page"
         if anchor and found.suffix == ".md":
             titles = re.findall(r"^#+ (.+)$", found.read_text(), re.MULTILINE)
             slugs = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
