@@ -27,7 +27,7 @@ def mnist() -> Recipe:
         adam={"G": adam, "D": adam},
         batch_size=32,
         images=images,
-        average=Average(halflife=4_000),
+        average=Average(halflife=Ramp(start=500, end=4_000, images=images)),
         channels_last=True,
         conditional=True,
         tick=640,
