@@ -4,7 +4,13 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from visavis.losses.penalties import finite_squares, interpolated, one_centred, squared_gradients
+from visavis.losses.penalties import (
+    finite_squares,
+    interpolated,
+    one_centred,
+    path_lengths,
+    squared_gradients,
+)
 
 SHAPE = (2, 3, 4)  # channels, height, width: all different, so that a norm over the wrong ones is seen
 
@@ -91,3 +97,20 @@ def test_finite_differences_of_a_linear_critic_have_the_mean_of_its_squared_norm
     norm = w.square().sum().float()
     assert_close(found.mean(), norm, rtol=0.04, atol=0)  # 4 standard deviations
     assert_close(found.var(), 2 * norm.square(), rtol=0.2, atol=0)
+
+
+def test_the_path_length_of_a_linear_generator_is_that_of_noise_through_its_transpose() -> None:
+    """Images A (w₁ + 2 w₂): a step of w moves them by 3 A, so that Jᵀy = 3 Aᵀy."""
+    a, w = torch.randn(24, 7), torch.randn(5, 2, 7, requires_grad=True)
+    made = ((w[:, 0] + 2 * w[:, 1]) @ a.T).reshape(5, *SHAPE)
+    noise = torch.randn(5, *SHAPE)
+    found = path_lengths(made, w, noise)
+    assert_close(found, 3 * (noise.reshape(5, 24) @ a).norm(dim=1) / 12**0.5)
+
+
+def test_the_path_length_can_be_differentiated_again() -> None:
+    """Images c·w²/2 have Jᵀy = c·w·y, of one value: its length falls with c as |w·y|."""
+    c, w = torch.tensor(3.0, requires_grad=True), torch.tensor([[[2.0]], [[-1.0]]], requires_grad=True)
+    made = (c * w.square() / 2)[..., None]
+    path_lengths(made, w, torch.tensor([1.0, -5.0]).reshape(2, 1, 1, 1)).sum().backward()
+    assert_close(c.grad, torch.tensor(2.0 + 5.0))

@@ -1,4 +1,6 @@
-"""Gradient penalties on a critic."""
+"""Gradient penalties: on a critic's slope, and on a generator's."""
+
+import math
 
 import torch
 from torch import Tensor
@@ -36,3 +38,14 @@ def finite_squares(near: Tensor, here: Tensor, step: float) -> Tensor:
     backward; the price is noise: the square of a normal number has the variance 2.
     """
     return ((near.float() - here.float()) / step).square()
+
+
+def path_lengths(images: Tensor, w: Tensor, noise: Tensor) -> Tensor:
+    """‖Jᵀy‖ with J = d image / d w and y = ``noise`` / √(H·W) (Karras et al. 2020, eq. 4): ``[N]``.
+
+    ``images, noise: [N, C, H, W]``, ``w: [N, layers, D]``: the w of every layer, all of which a step of w
+    moves.  The result can be differentiated again.
+    """
+    along = (images * noise).sum() / math.sqrt(images[0, 0].numel())
+    (slopes,) = torch.autograd.grad(along, w, create_graph=True)
+    return (slopes.float().sum(1).square().sum(1) + 1e-12).sqrt()

@@ -9,6 +9,7 @@ from visavis.objectives.cyclegan import CycleGAN
 from visavis.objectives.feature_matching import FeatureMatching
 from visavis.objectives.gan import GAN
 from visavis.objectives.pairwise import Pairwise
+from visavis.objectives.path_length import PathLength
 from visavis.objectives.pix2pix import PairwisePix2Pix, Pix2Pix
 from visavis.objectives.regression import Regression
 from visavis.objectives.unrolled import Unrolled
@@ -25,6 +26,7 @@ __all__ = [
     "ObjectiveConfig",
     "Pairwise",
     "PairwisePix2Pix",
+    "PathLength",
     "Pix2Pix",
     "Regression",
     "Unrolled",
@@ -35,6 +37,7 @@ ObjectiveConfig = Annotated[
     | ACGAN
     | FeatureMatching
     | Unrolled
+    | PathLength
     | Pairwise
     | VAE
     | VAEGAN
