@@ -20,6 +20,14 @@ def to_uint8(x: Tensor) -> Tensor:
     return ((x.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
+def over_white(pixels: Tensor) -> Tensor:
+    """RGBA over white, uint8 ``[..., 4] -> [..., 3]``; what is not RGBA comes back as it is."""
+    if pixels.shape[-1] != 4:
+        return pixels
+    colour, alpha = pixels[..., :3].float(), pixels[..., 3:].float() / 255
+    return (colour * alpha + 255 * (1 - alpha)).round().to(torch.uint8)
+
+
 def to_pil(x: Tensor) -> list[Image.Image]:
     """Floats ``[N, C, H, W]`` in [-1, 1] as N pictures: grey for C = 1, RGB for C = 3, RGBA for C = 4.
 

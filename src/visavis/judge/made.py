@@ -14,6 +14,7 @@ from visavis.core import Shape
 from visavis.data import DataConfig
 from visavis.data.account import Account
 from visavis.data.found import digest_of
+from visavis.data.pixels import over_white
 from visavis.errors import UserError, listed, unknown
 from visavis.files import read_json
 from visavis.judge.reference import Real, renumbered
@@ -105,6 +106,9 @@ class Generated:
         self._classes = self._wanted(classes)
         self.shape = description.shape
         self.data, self.data_digest = _trained_on(description.recipe, folder, self.shape.channels)
+        if self.shape.channels == 4:  # features see colours: both sides are laid over white
+            self.shape, self.data_digest = Shape(3, self.shape.resolution), None
+            self.data = self.data and self.data.model_copy(update={"channels": "rgb"})
 
     def _wanted(self, classes: tuple[str, ...]) -> list[int]:
         """The labels to make, in turn; empty where the run is unconditional."""
@@ -132,7 +136,8 @@ class Generated:
 
         def make(first: int, last: int) -> dict[str, Any]:
             own = None if labels is None else labels[first:last]
-            return {"pixels": self._model.render(latents(seed, first, last - first, int(z_dim)), own)}
+            rendered = self._model.render(latents(seed, first, last - first, int(z_dim)), own)
+            return {"pixels": over_white(torch.from_numpy(rendered)).numpy()}
 
         pixels = torch.from_numpy(parallel.shared(n, make, BATCH)["pixels"])
         return Sample(
@@ -141,7 +146,7 @@ class Generated:
             () if labels is None else self._model.classes,
             name=self._name,
             weights=self._weights,
-            quantisation="uint8, rounded",
+            quantisation="uint8, rounded" + (", over white" if self._model.shape.channels == 4 else ""),
             seen=self._seen,
             sha256=self._sha256,
         )

@@ -56,9 +56,10 @@ def claims_of(run: str | Path, device: str = "cpu") -> Claims:
     folder = folder_of(model.origin)
     result = result_of(model.origin, model.description.images)
     if result is None:
+        own = "evaluation" if str(run) == str(folder) else f"evaluation-{model.description.images}"
         raise UserError(
             f"'{run}' claims no figures of these weights, so there is nothing to verify; judge them first: "
-            f"visavis evaluate {run} --out {run}/evaluation.json"
+            f"visavis evaluate {run} --out {folder / own}.json"
         )
     return Claims(_of_card(folder / CARD) or _of_result(result), result, model, folder)
 

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from visavis.core import Shape
-from visavis.data.decode import BrokenImageError, decode, to_rgb, to_square
+from visavis.data.decode import MODES, BrokenImageError, decode, to_mode, to_square
 from visavis.data.pixels import to_float, to_uint8
 from visavis.errors import UserError, unknown
 from visavis.models.snapshot import Description
@@ -103,10 +103,11 @@ class Model:
         """A picture, cut square and resized to the model's resolution, ``[C, H, W]`` in [-1, 1]."""
         channels, resolution = self.shape
         if isinstance(given, Image.Image):
-            square = to_square(to_rgb(given), resolution)
+            square = to_square(to_mode(given, MODES[4 if channels == 4 else 3]), resolution)
         else:
             try:
-                square = Image.fromarray(decode(Path(given).read_bytes(), resolution))
+                read = decode(Path(given).read_bytes(), resolution, 4 if channels == 4 else 3)
+                square = Image.fromarray(read)
             except (OSError, BrokenImageError) as error:
                 why = error.strerror if isinstance(error, OSError) else error
                 raise UserError(

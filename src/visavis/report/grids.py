@@ -33,14 +33,14 @@ def grid(
     padding: int = 2,
     apart: int | None = None,
 ) -> Image.Image:
-    """Lay out uint8 ``images: [N, H, W, C]`` (C is 1 or 3) row by row; about square without ``columns``.
+    """Lay out uint8 ``images: [N, H, W, C]`` (C is 1, 3 or 4) row by row; about square without ``columns``.
 
     Each pixel becomes ``scale`` × ``scale`` (chosen by :func:`enlargement` if None); ``padding`` is in pixels
     of the result.  The columns from ``apart`` on stand behind a gap of half an image.  Images are never made
     smaller.  Raises ValueError for another shape or type, or no image.
     """
-    if images.ndim != 4 or images.dtype != np.uint8 or images.shape[3] not in (1, 3) or not images.size:
-        raise ValueError(f"a grid takes uint8 [N, H, W, 1 or 3], not {images.dtype} {list(images.shape)}")
+    if images.ndim != 4 or images.dtype != np.uint8 or images.shape[3] not in (1, 3, 4) or not images.size:
+        raise ValueError(f"a grid takes uint8 [N, H, W, 1, 3 or 4], not {images.dtype} {list(images.shape)}")
     n, height, width, channels = images.shape
     columns = min(columns or math.ceil(math.sqrt(n)), n)
     rows = math.ceil(n / columns)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from visavis.data.decode import to_mode
 from visavis.report.grids import BACKGROUND, SAMPLES_WIDTH, enlargement, grid
 
 Pixels = NDArray[np.uint8]
@@ -34,7 +35,7 @@ def read(path: Path) -> Image.Image | None:
     try:
         with Image.open(path) as opened:
             opened.load()
-            return opened.convert("L" if opened.mode in ("L", "1") else "RGB")
+            return to_mode(opened, "L" if opened.mode in ("L", "1") else "RGB")
     except (OSError, SyntaxError, ValueError):
         return None
 

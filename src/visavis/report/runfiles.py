@@ -9,7 +9,7 @@ from typing import Any
 from visavis.errors import UserError
 from visavis.files import JsonLines, Row, read_json
 from visavis.models.results import results
-from visavis.models.snapshot import find_snapshot, snapshots
+from visavis.models.snapshot import find_snapshot, snapshots, split_name
 
 GALLERY = "gallery"
 
@@ -106,7 +106,10 @@ def open_runs(folders: Sequence[Path]) -> list[RunFiles]:
     resolved = [folder.expanduser().resolve() for folder in folders]
     for given, folder in zip(folders, resolved, strict=True):
         if not (folder / "recipe.json").is_file():
+            whole = split_name(given.expanduser())
             what = "is no run" if folder.exists() else "is not there"
+            if whole is not None:
+                what = f"names one snapshot, and a page is of a whole run: '{whole[0]}'"
             raise UserError(
                 f"'{given}' {what} (allowed: folders that visavis train wrote, with a recipe.json)"
             )

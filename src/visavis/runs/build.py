@@ -35,8 +35,8 @@ def prepare(recipe: Recipe, device: torch.device) -> tuple[AnySet, State, Batche
 
 def check(recipe: Recipe, data: AnySet) -> None:
     """Refuse images or a batch that the recipe cannot take."""
-    if data.channels not in (1, 3):
-        raise UserError(f"images of '{data.name}' have {data.channels} channels (allowed: 1, 3)")
+    if data.channels not in (1, 3, 4):
+        raise UserError(f"images of '{data.name}' have {data.channels} channels (allowed: 1, 3, 4)")
     if recipe.conditional and data.labels is None:
         raise UserError(
             f"'{data.name}' has no labels, which a conditional recipe needs; give --conditional false"

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from visavis.data import AnySet, ImageSet
+from visavis.data.pixels import over_white
 from visavis.metrics.bootstrap import share_interval
 from visavis.metrics.features import default_features, load_extractor
 from visavis.metrics.glance import repeated, unseen, variety
@@ -109,7 +110,7 @@ def _classes(
     known = _known(extractor, data)
     if known is None:
         return (None, None), ()
-    logits = extractor(made).logits
+    logits = extractor(over_white(made)).logits
     if logits is None:
         return (None, None), ()
     predicted = logits[:, known].argmax(1)

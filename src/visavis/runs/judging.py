@@ -11,6 +11,7 @@ import torch
 
 from visavis import files
 from visavis.data import DataConfig, ImageSet, PairSet
+from visavis.data.pixels import over_white
 from visavis.errors import unknown
 from visavis.metrics import watched_figures
 from visavis.models import snapshot
@@ -43,12 +44,14 @@ def _generator_judge(session: Session) -> Judge:
     data, n = session.recipe.data, session.recipe.watch.samples
     assert isinstance(data, DataConfig)
     name = default_features(session.data.shape)
+    if session.data.channels == 4:
+        data = data.model_copy(update={"channels": "rgb"})
     real = open_real(data, load_extractor(name, device=str(session.device)), held_out="none")
     wanted = ("fd", "kd", "precision", "coverage", "duplicates", "authenticity")
     of_real = {"authenticity_of_real": authenticity_of_real(real, n)}
 
     def of(model: Model) -> dict[str, float]:
-        found = judge(torch.from_numpy(model.pixels(n, seed=SEED)), real, wanted)
+        found = judge(over_white(torch.from_numpy(model.pixels(n, seed=SEED))), real, wanted)
         named = {f"{key}_{name}" if key in ("fd", "kd") else key: value for key, value in found.items()}
         return named | of_real
 

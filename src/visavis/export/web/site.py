@@ -96,6 +96,8 @@ def configure(model: Model, name: str, digest: str, live: bool = False) -> dict[
     """What the page must know of its model; ``live``: it is served beside a run's progress."""
     description, parts = model.description, parts_of(model)
     channels, resolution = description.shape
+    if channels not in (1, 3):
+        raise UserError(f"a page shows grey and RGB, and this run makes {channels} channels; export --onnx")
     return {
         "name": name,
         "title": name,
