@@ -52,7 +52,8 @@ def narrow() -> str:
                 same = game == AGAINST
                 cells.append("" if same else _against(_figures(good, field), _figures(base, field)))
             lines.append(cells)
-    null = ["", "none: G as it begins"]
+    begun = len(found["untrained"])
+    null = ["", "none: G as it begins" + _fewer(begun, begun)]
     for field, form in figures:
         null.append(format(statistics.fmean(_figures(found["untrained"], field)), form))
     lines.append([*null, "", ""])

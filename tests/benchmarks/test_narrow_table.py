@@ -49,5 +49,5 @@ def test_ratios_are_paired_by_seed_and_bold_where_they_are_clear(
     half = 4.303 * 0.6931 / 3**0.5  # logs of 2, 1/2, 1: mean 0, deviation log 2
     assert f"| 1.00 ({2.71828**-half:.2f} to {2.71828**half:.2f}) |" in lines[4]
     assert lines[5].startswith("| 4 | broken (1 of 1 diverged, 1 seed) |")
-    assert lines[6] == "|  | none: G as it begins | 900 | 6.00 | 2.0 |  |  |"
+    assert lines[6] == "|  | none: G as it begins (1 seed) | 900 | 6.00 | 2.0 |  |  |"
     assert "seeds 0, 1, 2" in lines[-1]
