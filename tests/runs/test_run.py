@@ -169,6 +169,16 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, cli: Cli, monkeypatch: pytest.
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_dry_run_tells_the_peak_of_bf16_where_it_is_emulated(
+    tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("visavis.runs.dryrun.peaks", lambda device: {"fp32_tflops": 0.5})
+    fields = ("--batch-size", 8, "--precision", "bf16", "--device", "cpu", "--dry-run", "--json")
+    done = cli("train", "digits", *NETWORKS, *fields)
+    assert done.status == 0 and (done.json["precision"], done.json["peak_tflops"]) == ("bf16", 0.5)
+
+
 def test_a_dry_run_refuses_what_training_refuses(digits_run: Path, tmp_path: Path, cli: Cli) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "notes.txt").write_text("mine")

@@ -43,7 +43,8 @@ def dry_run(recipe: Recipe, options: Options) -> dict[str, Any]:
 
     flops = flops_of(lambda: steps(WARM)) / (WARM * size)
     rate = TIMED * size / timed(lambda: steps(TIMED), device)
-    peak = peaks(device)[f"{recipe.precision}_tflops"]
+    reached = peaks(device)
+    peak = reached.get(f"{recipe.precision}_tflops", reached["fp32_tflops"])  # bf16 is emulated in fp32
     total = total_images(recipe, options, data) or round(rate * (options.seconds or 0))
     return {
         "recipe": recipe.name,
