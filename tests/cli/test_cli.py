@@ -100,7 +100,7 @@ ANIMALS = [*TRAIN, "--metrics", "", "--images", "8", "--data", "animals"]
         ([*TRAIN, "--data", "./missing"], ["'./missing'"]),
         ([*TRAIN, "--data", "empty"], ["no images", "'empty'"]),
         ([*TRAIN, "--data", "notes.txt"], ["'notes.txt'"]),
-        ([*TRAIN, "--data", "four.npz", "--conditional", "false"], ["4 channels", "1, 3"]),
+        ([*TRAIN, "--data", "four.npz", "--conditional", "false"], ["8, 8, 4", "--metrics ''"]),
         ([*TRAIN, "--init", "missing"], ["'missing'", "visavis train"]),
         ([*ANIMALS, "--resolution", "12"], ["resolution 12", "8"]),
         ([*ANIMALS, "--classes", "cat,cow"], ["class 'cow'", "dog"]),
