@@ -18,6 +18,7 @@ from image_tables import distance, duration, interval
 from judge_tables import TABLES as JUDGE
 from kept_memory import kept_memory
 from narrow_table import TABLES as NARROW
+from out_tables import TABLES as OUT
 from own_pictures import TABLES as OWN_PICTURES
 from pairs_tables import TABLES as PAIRS
 from tables import ROOT, Row, results, table
@@ -193,6 +194,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "catsdogs": catsdogs,
     **JUDGE,
     **PAIRS,
+    **OUT,
     **NARROW,
     **IMAGES,
     **CLAIMS,

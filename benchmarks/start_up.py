@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 from visavis import __version__
+from visavis.bench.pair_step import cpu_model
 from visavis.files import to_json, write_json
 
 
@@ -44,6 +45,7 @@ def main() -> None:
         }
     result = {name: {"median": statistics.median(times), "all": times} for name, times in found.items()} | {
         "record": {
+            "cpu": cpu_model(),
             "cores": os.cpu_count(),
             "python": platform.python_version(),
             "torch": torch.__version__,

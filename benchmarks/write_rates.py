@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from visavis import __version__
+from visavis.bench.pair_step import cpu_model
 from visavis.data.write import Pixels, write_images
 from visavis.files import to_json, write_json
 
@@ -65,6 +66,7 @@ def main() -> None:
         "npz": npz | {"ratio": round(npz["per_second"] / one["per_second"], 1)},
         "parquet": parquet | {"ratio": round(parquet["per_second"] / one["per_second"], 1)},
         "record": {
+            "cpu": cpu_model(),
             "cores": os.cpu_count(),
             "numpy": np.__version__,
             "python": platform.python_version(),
