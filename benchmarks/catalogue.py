@@ -9,29 +9,18 @@ with.
 import argparse
 import json
 import os
-import subprocess
-import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
+from command import visavis
 from tables import ROOT
 
 FILE, SHEETS = ROOT / "results/catalogue.json", ROOT / "docs/catalogue"
 SHOWN = 40
 """Images of a sheet, in rows of ten: of a conditional run a column a class."""
-
-
-def visavis(*words: object) -> dict[str, Any]:
-    """A command's result."""
-    command = [sys.executable, "-m", "visavis", *map(str, words), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(done.stderr.strip().splitlines()[-1])
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
 
 
 def measured(name: str, seconds: float, folder: Path) -> dict[str, Any]:

@@ -12,8 +12,6 @@ kept, so that it can be stopped and gone on with.
 import argparse
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -21,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from command import visavis
 from tables import ROOT, results, table
 
 FILE = ROOT / "results/own-pictures.json"
@@ -124,16 +123,6 @@ def rates(recipes: dict[str, Any]) -> dict[str, float]:
             began = time.process_time()
             list(train(state, recipe.objective, batches, recipe.schedule(), state.images + images))
             found[name] = round(images / (time.process_time() - began), 2)
-    return found
-
-
-def visavis(*words: object) -> dict[str, Any]:
-    """A command's result."""
-    command = [sys.executable, "-m", "visavis", *map(str, words), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(done.stderr.strip().splitlines()[-1])
-    found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 

@@ -1,14 +1,17 @@
 """The tables of docs/when-pairs.md."""
 
 import statistics
+from collections.abc import Callable
 from typing import Any
 
 from tables import results, table
 
 
-def _over_seeds(rows: list[dict[str, Any]], field: str, form: str = ".2f") -> str:
+def _over_seeds(
+    rows: list[dict[str, Any]], value: Callable[[dict[str, Any]], float], form: str = ".2f"
+) -> str:
     """The median, and the range over seeds; how many diverged, where some did."""
-    values = [_at(row, field) for row in rows if "failed" not in row]
+    values = [value(row) for row in rows if "failed" not in row]
     lost = len(rows) - len(values)
     if not values:
         return "diverged" if rows else ""
@@ -18,12 +21,6 @@ def _over_seeds(rows: list[dict[str, Any]], field: str, form: str = ".2f") -> st
     return told.replace("-0.00", "0.00") + (f", {lost} diverged" if lost else "")
 
 
-def _at(row: dict[str, Any], path: str) -> float:
-    for name in path.split("."):
-        row = row[name]
-    return float(row)  # type: ignore[arg-type]
-
-
 def equilibrium() -> str:
     """Pull and drift of each game."""
     found = results("equilibrium")
@@ -31,8 +28,15 @@ def equilibrium() -> str:
     games = list(dict.fromkeys(row["game"] for row in found["rows"]))
     for game in games:
         rows = [row for row in found["rows"] if row["game"] == game]
-        pulls = [_over_seeds(rows, name) for name in ("pull_untrained", "pull_trained")]
-        lines.append([game, *pulls, *(_over_seeds(rows, f"{name}.rms", ".3f") for name in ("fixed", "both"))])
+        lines.append(
+            [
+                game,
+                _over_seeds(rows, lambda row: row["pull_untrained"]),
+                _over_seeds(rows, lambda row: row["pull_trained"]),
+                _over_seeds(rows, lambda row: row["fixed"]["rms"], ".3f"),
+                _over_seeds(rows, lambda row: row["looks"][-1]["rms"], ".3f"),
+            ]
+        )
     seeds = len({row["seed"] for row in found["rows"]})
     note = (
         f"\n\nMedians (ranges) of {seeds} seeds; a table of {record['table']} digits of 8×8, batches of "

@@ -116,39 +116,3 @@ def test_explicit_widths_are_the_same_network_as_derived_ones() -> None:
     assert ResidualGenerator(base=7, widths=(16, 8, 4)).fitted(Shape(1, 28)).widths == (16, 8, 4)
     with pytest.raises(UserError, match="resolution 30"):
         ResidualGenerator().fitted(Shape(1, 30))
-
-
-def test_patches_keep_the_resolution_and_halve_the_finest_stage() -> None:
-    shape, kind = Shape(2, 28), {"patch": 2, "width": 8, "widest": 16}
-    config = ResidualGenerator(**kind).fitted(shape)
-    assert (config.base, config.widths) == (7, (16, 8))
-    generator = ResidualGenerator(**kind).build(shape, 0)
-    branch, _ = ResidualBranch(**kind).build(shape, 0)
-    sizes: list[int] = []
-    for block in [m for net in (generator, branch) for m in net.modules() if isinstance(m, ResidualBlock)]:
-        block.register_forward_hook(lambda _module, _x, y: sizes.append(y.shape[-1]))
-    x = generator(torch.randn(3, 64))
-    assert x.shape == (3, 2, 28, 28) and branch(x).shape == (3, 64)
-    assert sizes == [7, 14, 14, 7]
-
-
-def test_patches_that_do_not_divide_the_resolution_are_refused() -> None:
-    with pytest.raises(UserError, match="28 does not divide into patches of 3"):
-        ResidualGenerator(patch=3).build(Shape(1, 28), 0)
-
-
-def test_a_dense_start_and_end_mix_places_and_channels() -> None:
-    """Each place of the coarsest stage has its own map of z: pictures span z's dimensions, not one base."""
-    shape, kind = Shape(1, 8), {"widths": (2, 2), "dense": True}
-    generator = ResidualGenerator(z_dim=12, **kind).build(shape, 0)
-    scaled = ResidualGenerator(z_dim=12, widths=(2, 2)).build(shape, 0)
-    z = torch.randn(64, 12)
-
-    def rank(net: nn.Module) -> int:
-        with torch.no_grad():
-            images = net(z).flatten(1)  # blocks start as the identity: a linear map of z
-        return int(torch.linalg.matrix_rank(images - images.mean(0), rtol=1e-4))
-
-    assert rank(scaled) == 2 and rank(generator) == 12
-    branch, features = ResidualBranch(features=5, **kind).build(shape, 0)
-    assert branch(torch.randn(3, 1, 8, 8)).shape == (3, features) == (3, 5)

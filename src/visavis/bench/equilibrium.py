@@ -16,23 +16,20 @@ against D as it began, and with both in training.  Noise alone drifts too, as a 
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-import visavis
-from visavis.bench.pair_step import cpu_model
+from visavis.bench.rows import Row, machine, need_same, standing
 from visavis.core import Batch, Images, Objective, Phase, Shape, mix
 from visavis.data.digits import digits
 from visavis.data.pixels import to_float, to_uint8
-from visavis.errors import UserError, unknown
-from visavis.files import read_json, write_json
+from visavis.errors import unknown
+from visavis.files import write_json
 from visavis.metrics.features import load_extractor
 from visavis.metrics.frechet import frechet_distance
 from visavis.networks import CriticConfig, ResidualBranch
@@ -40,7 +37,6 @@ from visavis.objectives import GAN, Pairwise
 from visavis.training.loop import Adam, Diverged, Schedule, State, train
 
 LOG = logging.getLogger("visavis")
-Row = dict[str, Any]
 
 IMAGES, BATCH, RATE = 64, 32, 1e-3
 """Images of the table, of a batch, and the learning rate of both (Adam, β₁ = 0)."""
@@ -147,7 +143,8 @@ def measure(asked: Equilibrium) -> dict[str, Any]:
 
 
 def _standing(asked: Equilibrium) -> dict[str, Any]:
-    record = {
+    """What stands in the file already, if its rows may stand beside new ones."""
+    settings = {
         "data": "digits",
         "table": IMAGES,
         "batch": BATCH,
@@ -155,22 +152,9 @@ def _standing(asked: Equilibrium) -> dict[str, Any]:
         "images": asked.images,
         "pulls": PULLS,
         "features": "digitsr",
-        "processor": cpu_model(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "visavis": visavis.__version__,
-        "date": f"{datetime.now(UTC):%Y-%m-%d}",
     }
-    if not asked.out.exists():
-        return {"record": record, "rows": []}
-    whole: dict[str, Any] = read_json(asked.out)
-    for name in ("data", "table", "batch", "rate", "images", "pulls", "features"):
-        if whole["record"].get(name) != record[name]:
-            raise UserError(
-                f"'{asked.out}' holds rows with {name} = {whole['record'].get(name)}, and these have "
-                f"{record[name]}: they do not compare; give --out another file"
-            )
+    whole = {"record": settings | machine(), "rows": []} | standing(asked.out)
+    need_same(asked.out, whole["record"], settings, tuple(settings))
     return whole
 
 
@@ -192,7 +176,7 @@ def line(game: Game, seed: int, images: int) -> Row:
             looks.append({"images": state.images, **_moved(_table(state), real)})
     except Diverged as error:
         return found | {"looks": looks, "failed": str(error)}
-    return found | {"looks": looks, "both": looks[-1]}
+    return found | {"looks": looks}
 
 
 def _run(state: State, objective: Objective, real: Tensor, schedule: Schedule, images: int) -> None:
@@ -304,7 +288,9 @@ def told(row: Row) -> str:
     pulls = f"pull {row['pull_untrained']:.3f} untrained, {row['pull_trained']:.3f} trained"
     if "failed" in row:
         return f"{name}: {pulls}; {row['failed']}"
-    moved = f"moved by {row['fixed']['rms']:.3f} with D fixed, {row['both']['rms']:.3f} with D in training"
+    moved = (
+        f"moved by {row['fixed']['rms']:.3f} with D fixed, {row['looks'][-1]['rms']:.3f} with D in training"
+    )
     return f"{name}: {pulls}; {moved}"
 
 

@@ -10,20 +10,17 @@ Source of the count: Metz et al. 2017, "Unrolled generative adversarial networks
 from __future__ import annotations
 
 import logging
-import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
 
-import visavis
-from visavis.bench.pair_step import cpu_model
+from visavis.bench.rows import Row, machine, need_same, standing
 from visavis.errors import UserError, unknown
-from visavis.files import read_json, write_json
+from visavis.files import write_json
 from visavis.metrics import METRICS
 from visavis.metrics.modes import SAMPLES
 from visavis.networks.classifier import DIGITSR_SHA256
@@ -39,8 +36,6 @@ ENOUGH = 0.1
 """The KL divergence whose time is told."""
 SAME = ("data", "digest", "classifier_sha256", "samples", "seconds", "looks")
 """What lines of one table must agree in."""
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -142,35 +137,17 @@ def _record(asked: Ladder, rung: Rung) -> Row:
     }
 
 
-def _machine(device: str) -> Row:
-    return {
-        "device": device,
-        "processor": cpu_model(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "visavis": visavis.__version__,
-        "date": datetime.now(UTC).date().isoformat(),
-    }
-
-
 def _standing(asked: Ladder, told: Row) -> dict[str, Any]:
     """What stands in the file already, if its lines of this rung may stand beside new ones."""
-    whole: dict[str, Any] = read_json(asked.out) if asked.out.exists() else {}
-    before = whole.setdefault(asked.on, {"record": told, "rows": []})["record"]
-    for name in SAME:
-        if before.get(name) != told[name]:
-            raise UserError(
-                f"'{asked.out}' holds lines on {asked.on} with {name} = {before.get(name)}, and these have "
-                f"{told[name]}: they do not compare; give --out another file"
-            )
+    whole = standing(asked.out)
+    need_same(asked.out, whole.setdefault(asked.on, {"record": told, "rows": []})["record"], told, SAME)
     return whole
 
 
 def _line(name: str, recipe: Recipe, asked: Ladder, rung: Rung) -> Row:
     """Train one line and count; what stopped it, where something did."""
     with tempfile.TemporaryDirectory() as folder:
-        out, found = Path(folder) / "run", {"recipe": name, **_machine(asked.device)}
+        out, found = Path(folder) / "run", {"recipe": name, **machine(asked.device)}
         try:
             if name.startswith("untrained"):
                 return {**found, **_ended(_part(recipe, out, asked, rung, images=recipe.batch_size))}

@@ -12,10 +12,8 @@ Three figures a line, of the averaged G: the modes of 1,000, the divergence of t
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,13 +21,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-import visavis
-from visavis.bench.pair_step import cpu_model
+from visavis.bench.rows import Row, machine, need_same, standing
 from visavis.core import Objective, Ramp
 from visavis.data.digits import stacked_digits
 from visavis.data.pixels import to_uint8
-from visavis.errors import UserError, unknown
-from visavis.files import read_json, write_json
+from visavis.errors import unknown
+from visavis.files import write_json
 from visavis.metrics import METRICS
 from visavis.metrics.features import load_extractor
 from visavis.metrics.frechet import Reference, frechet_distance
@@ -43,7 +40,6 @@ from visavis.runs.build import prepare
 from visavis.training.loop import Adam, Average, Diverged, train
 
 LOG = logging.getLogger("visavis")
-Row = dict[str, Any]
 
 BATCH, RATE, PENALTY, EVERY = 128, 2e-3, 0.05, 4
 """A batch, the first learning rate of both (it falls to a twentieth), R1 = R2, and every how many steps."""
@@ -51,18 +47,6 @@ JUDGED = 10_000
 """Images on both sides of the Fréchet distance, at most."""
 WIDTHS = (4, 8, 16, 32, 64)
 THREE = ("like", "unlike", "fakes")
-SAME = (
-    "data",
-    "batch",
-    "rate",
-    "penalty",
-    "penalty_every",
-    "images",
-    "samples",
-    "judged",
-    "classifier_sha256",
-)
-"""What rows of one file must agree in."""
 
 
 class Game(NamedTuple):
@@ -136,7 +120,7 @@ def measure(asked: Narrow) -> dict[str, Any]:
 
 def _standing(asked: Narrow) -> dict[str, Any]:
     """What stands in the file already, if its rows may stand beside new ones."""
-    record = {
+    settings = {
         "data": "stacked-digits",
         "batch": BATCH,
         "rate": RATE,
@@ -147,21 +131,9 @@ def _standing(asked: Narrow) -> dict[str, Any]:
         "judged": min(JUDGED, asked.samples),
         "classifier_sha256": DIGITSR_SHA256,
         "weights": "ema",
-        "processor": cpu_model(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "visavis": visavis.__version__,
-        "date": f"{datetime.now(UTC):%Y-%m-%d}",
     }
-    whole: dict[str, Any] = {"record": record, "untrained": [], "rows": []}
-    whole |= read_json(asked.out) if asked.out.exists() else {}
-    for name in SAME:
-        if whole["record"].get(name) != record[name]:
-            raise UserError(
-                f"'{asked.out}' holds rows with {name} = {whole['record'].get(name)}, and these have "
-                f"{record[name]}: they do not compare; give --out another file"
-            )
+    whole = {"record": settings | machine(), "untrained": [], "rows": []} | standing(asked.out)
+    need_same(asked.out, whole["record"], settings, tuple(settings))
     return whole
 
 

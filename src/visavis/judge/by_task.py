@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from visavis.data import DataConfig
 from visavis.data.pairs.config import PairsConfig
-from visavis.errors import UserError
 from visavis.judge.evaluate import Options
 from visavis.judge.inputs import is_run
 from visavis.judge.reference import naming
@@ -29,14 +27,11 @@ def judge_translator(given: str | Path, options: Options) -> dict[str, Any]:
     """The figures of a translator on pairs that it was not trained on, by default of the test split."""
     from visavis.judge.translation import evaluate_translation
 
-    default = Options()
-    for field in fields(Options):
-        if field.name not in _OF_PAIRS and getattr(options, field.name) != getattr(default, field.name):
-            option = "-n" if field.name == "n" else f"--{field.name.replace('_', '-')}"
-            raise UserError(
-                f"{option} does not apply to a run that translates, which is judged on its own pairs "
-                "(allowed: --split, --seed, --device, --out); leave it out"
-            )
+    options.need_only(
+        _OF_PAIRS,
+        "a run that translates, which is judged on its own pairs (allowed: --split, --seed, --device, --out)",
+        "leave it out",
+    )
     model = load(Path(given).expanduser(), options.device)
     config = PairsConfig.model_validate(model.description.recipe["data"])
     with naming("data"):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,13 @@ class Options:
     infinity: bool = False
     per_class: bool = False
     device: str = "cpu"
+
+    def need_only(self, used: Collection[str], what: str, mend: str) -> None:
+        """Raise :class:`UserError` for an option that is given and not ``used``: it does not apply."""
+        for field in fields(self):
+            if field.name not in used and getattr(self, field.name) != field.default:
+                option = "-n" if field.name == "n" else f"--{field.name.replace('_', '-')}"
+                raise UserError(f"{option} does not apply to {what}; {mend}")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -66,7 +66,11 @@ def judge_pairs(
     for two names that are one, for partners of different sizes and (unless ``skip_broken``) broken pictures.
     """
     began = time.monotonic()
-    _refuse(options)
+    options.need_only(
+        _USED,
+        "pairs (allowed: --resolution, --skip-broken, --seed, --out)",
+        "leave it out, or leave out --targets",
+    )
     sides, names = _matched(str(made), str(targets))
     window = window_of(int(_smallest(sides) if options.resolution is None else options.resolution))
     channels = 1 if all(side.headers.all_grey for side in sides) else 3
@@ -103,17 +107,6 @@ def judge_pairs(
             "seconds": round(time.monotonic() - began, 3),
         },
     }
-
-
-def _refuse(options: Options) -> None:
-    default = Options()
-    for field in fields(Options):
-        if field.name not in _USED and getattr(options, field.name) != getattr(default, field.name):
-            option = "-n" if field.name == "n" else f"--{field.name.replace('_', '-')}"
-            raise UserError(
-                f"{option} does not apply to pairs (allowed: --resolution, --skip-broken, --seed, --out); "
-                "leave it out, or leave out --targets"
-            )
 
 
 def _matched(made: str, targets: str) -> tuple[tuple[Side, Side], list[str]]:

@@ -23,29 +23,20 @@ ACTIVATION_GAIN = (2 / (1 + SLOPE**2)) ** 0.5
 class Residual(Config):
     """The stages that generator and branch share.
 
-    ``patch``: images are seen in squares of ``patch`` × ``patch`` pixels, whose values are channels of the
-    first and the last convolution (space to depth; Shi et al. 2016, section 3.2), so that the finest stage
-    is the resolution divided by it: on a CPU most of a small network's time goes there.
-
     ``width``: channels of the finest stage, doubled downward to at most ``widest``; the stages follow from
     the resolution (28 = 7·2·2).  ``widths``: channels per stage instead, from the coarsest, whose side is
     ``base``, to the finest.
-
-    ``dense``: the coarsest stage is joined to z, and to the features, by a full linear map instead of R3GAN's
-    scaled base and depthwise convolution: where the coarsest stage has few channels these say too little.
 
     ``block``: "basic" is two 3×3 convolutions; "inverted" is 1×1 up by ``expansion``, 3×3 in groups of
     ``group_width`` channels, 1×1 down (R3GAN's).  ``resample``: "blur" is the [1, 2, 1] filter, "box" the
     cheap one.
     """
 
-    patch: PositiveInt = 1
     width: PositiveInt = 16
     widest: PositiveInt = 128
     widths: IntTuple = ()
     blocks: PositiveInt = 1
     base: PositiveInt = 4
-    dense: bool = False
     block: Literal["basic", "inverted"] = "basic"
     expansion: PositiveInt = 2
     group_width: PositiveInt = 16
@@ -53,16 +44,11 @@ class Residual(Config):
 
     def fitted(self, shape: Shape) -> Self:
         """A copy with ``widths`` and ``base`` for these images; refuses a resolution that it cannot reach."""
-        if shape.resolution % self.patch:
-            raise UserError(
-                f"resolution {shape.resolution} does not divide into patches of {self.patch} pixels; give "
-                "--networks.….patch 1, or another --data.resolution"
-            )
         if not self.widths:
-            base, stages = stages_of(shape.resolution // self.patch)
+            base, stages = stages_of(shape.resolution)
             widths = widths_of(self.width, stages, max(self.widest, self.width))
             return self.model_copy(update={"base": base, "widths": widths})
-        reached = self.patch * self.base * 2 ** (len(self.widths) - 1)
+        reached = self.base * 2 ** (len(self.widths) - 1)
         if shape.resolution != reached:
             raise UserError(
                 f"resolution {shape.resolution} does not fit {len(self.widths)} stages "
@@ -91,20 +77,8 @@ class Residual(Config):
             ]
         return ResidualBlock(convs, gain)
 
-    def from_rgb(self, channels: int) -> nn.Module:
-        """``[N, channels, R, R] -> [N, widths[-1], R / patch, R / patch]``."""
-        conv = nn.Conv2d(channels * self.patch**2, self.widths[-1], 1)
-        init_fan_in(conv)
-        return conv if self.patch == 1 else nn.Sequential(nn.PixelUnshuffle(self.patch), conv)
-
-    def to_rgb(self, channels: int) -> nn.Module:
-        """``[N, widths[-1], R / patch, R / patch] -> [N, channels, R, R]``."""
-        conv = nn.Conv2d(self.widths[-1], channels * self.patch**2, 1)
-        init_fan_in(conv)
-        return conv if self.patch == 1 else nn.Sequential(conv, nn.PixelShuffle(self.patch))
-
     def up(self) -> list[nn.Module]:
-        """The stages upward: ``[N, widths[0], base, base] -> [N, widths[-1], R / patch, R / patch]``."""
+        """The stages upward: ``[N, widths[0], base, base] -> [N, widths[-1], R, R]``."""
         layers: list[nn.Module] = []
         for index, width in enumerate(self.widths):
             if index:
@@ -113,7 +87,7 @@ class Residual(Config):
         return layers
 
     def down(self) -> list[nn.Module]:
-        """The stages downward: ``[N, widths[-1], R / patch, R / patch] -> [N, widths[0], base, base]``."""
+        """The stages downward: ``[N, widths[-1], R, R] -> [N, widths[0], base, base]``."""
         widths = self.widths[::-1]
         layers: list[nn.Module] = []
         for index, width in enumerate(widths):
@@ -171,17 +145,14 @@ class ResidualG(nn.Module):
     def __init__(self, config: ResidualGenerator, shape: Shape, classes: int) -> None:
         super().__init__()
         self.z_dim = config.z_dim
-        first = config.widths[0]
+        first, last = config.widths[0], config.widths[-1]
         self.classes = nn.Embedding(classes, config.class_dim) if classes else None
-        self.start = (first, config.base, config.base)
-        self.base = None if config.dense else nn.Parameter(torch.randn(self.start))
-        outputs = first * config.base**2 if config.dense else first
-        self.mapping = nn.Linear(
-            config.z_dim + (config.class_dim if classes else 0), outputs, bias=config.dense
-        )
+        self.base = nn.Parameter(torch.randn(first, config.base, config.base))
+        self.mapping = nn.Linear(config.z_dim + (config.class_dim if classes else 0), first, bias=False)
         init_fan_in(self.mapping)
         self.stages = nn.Sequential(*config.up())
-        self.to_rgb = config.to_rgb(shape.channels)
+        self.to_rgb = nn.Conv2d(last, shape.channels, 1)
+        init_fan_in(self.to_rgb)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Latents (and labels) to images."""
@@ -189,15 +160,13 @@ class ResidualG(nn.Module):
             if labels is None:
                 raise UserError("this generator is conditional: it needs labels")
             z = torch.cat([z, self.classes(labels)], dim=1)
-        x = self.mapping(z)
-        x = x.unflatten(1, self.start) if self.base is None else self.base * x[:, :, None, None]
+        x = self.base * self.mapping(z)[:, :, None, None]
         rgb: Tensor = self.to_rgb(self.stages(x))
         return rgb
 
 
 class ResidualBranch(Residual):
-    """1×1 from RGB, residual stages downward, a depthwise convolution over the base (or none: ``dense``),
-    Linear to ``features``.
+    """1×1 from RGB, residual stages downward, a depthwise convolution over the base, Linear to ``features``.
 
     ``widths`` go from the coarsest stage to the finest, as in the generator.
     """
@@ -209,13 +178,11 @@ class ResidualBranch(Residual):
         """The branch ``[N, C, R, R] -> [N, features]`` and the width of its features."""
         fitted = self.fitted(shape)
         coarsest = fitted.widths[0]
-        from_rgb = fitted.from_rgb(shape.channels)
+        from_rgb = nn.Conv2d(shape.channels, fitted.widths[-1], 1)
+        init_fan_in(from_rgb)
         stages = fitted.down()
-        end: list[nn.Module] = [nn.Flatten()]
-        if not self.dense:
-            pool = nn.Conv2d(coarsest, coarsest, fitted.base, groups=coarsest, bias=False)
-            init_fan_in(pool)
-            end.insert(0, pool)
-        linear = nn.Linear(coarsest * (fitted.base**2 if self.dense else 1), self.features, bias=False)
+        pool = nn.Conv2d(coarsest, coarsest, fitted.base, groups=coarsest, bias=False)
+        init_fan_in(pool)
+        linear = nn.Linear(coarsest, self.features, bias=False)
         init_fan_in(linear)
-        return nn.Sequential(from_rgb, *stages, *end, linear), self.features
+        return nn.Sequential(from_rgb, *stages, pool, nn.Flatten(), linear), self.features
