@@ -30,7 +30,6 @@ from visavis.objectives import GAN, VAE, VAEGAN, Pairwise
 from visavis.training import parallel
 from visavis.training.loop import Adam, Average, Schedule, State, train, update
 
-pytestmark = pytest.mark.xdist_group("two processes")  # one worker starts them, not each
 WORLD, BATCH, CLASSES = 2, 8, 3
 RESIDUAL = (ResidualGenerator(widths=(8, 6), z_dim=4), ResidualBranch(widths=(8, 6), features=6))
 SIAMESE = (
