@@ -21,10 +21,10 @@ def slopes(net: torch.nn.Module) -> torch.Tensor:
     return torch.cat([p.grad.flatten() for p in net.parameters() if p.grad is not None])
 
 
-@pytest.mark.parametrize("steps", [1, 3])
-def test_unrolling_equals_differentiating_through_explicit_steps(steps: int) -> None:
+@pytest.mark.parametrize(("steps", "noise"), [(1, 0.0), (3, 0.0), (2, 0.3)])
+def test_unrolling_equals_differentiating_through_explicit_steps(steps: int, noise: float) -> None:
     nets, batch, rate = make_nets("single"), make_batch(), 0.05
-    game = Unrolled(unroll=steps, unroll_rate=rate)
+    game = Unrolled(unroll=steps, unroll_rate=rate, noise=noise)
     nets["D"].requires_grad_(False)
     torch.manual_seed(4)
     loss, _ = game.phases()[1].loss(nets, batch, 0)
@@ -32,18 +32,19 @@ def test_unrolling_equals_differentiating_through_explicit_steps(steps: int) -> 
     ours, before = slopes(nets["G"]), deepcopy(nets["D"].state_dict())
     nets["G"].zero_grad()
     torch.manual_seed(4)
-    fake = generate(nets, batch)
+    fake = generate(nets, batch).x
+    real, fake = (x + noise * torch.randn(x.shape) if noise else x for x in (batch.x, fake))
     critic = deepcopy(nets["D"]).requires_grad_(True)
     named = dict(critic.named_parameters())
     for _ in range(steps):
         ask = lambda x, w=dict(named): torch.func.functional_call(  # noqa: E731
             Embedded(critic), {f"inner.{k}": v for k, v in w.items()}, (x,)
         )
-        d = softplus(-ask(batch.x)).mean() + softplus(ask(fake.x)).mean()
+        d = softplus(-ask(real)).mean() + softplus(ask(fake)).mean()
         grads = torch.autograd.grad(d, list(named.values()), create_graph=True)
         named = {k: v - rate * g for (k, v), g in zip(named.items(), grads, strict=True)}
     last = torch.func.functional_call(
-        Embedded(critic), {f"inner.{k}": v for k, v in named.items()}, (fake.x,)
+        Embedded(critic), {f"inner.{k}": v for k, v in named.items()}, (fake,)
     )
     expected = softplus(-last).mean()
     assert_close(loss, expected)

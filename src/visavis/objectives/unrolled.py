@@ -39,9 +39,11 @@ class Unrolled(Ordinary):
     unroll_rate: PositiveFloat = 0.1
 
     def g_loss(self, nets: Nets, batch: Batch, images: int) -> tuple[Tensor, Scalars]:
-        """Look real to the D to come."""
+        """Look real to the D to come, which sees what D sees: one draw of noise and augmentation."""
         real = part_of(batch, 0, self.real_batches)
         fake = generate(nets, real)
+        view = self.view(nets, real, images, shared=False)
+        real, fake = Images(view(real.x), real.y), Images(view(fake.x), fake.y)
         asked = Asked(critic_of(nets))
         weights = {name: weight.detach().requires_grad_() for name, weight in asked.named_parameters()}
         for _ in range(self.unroll):
