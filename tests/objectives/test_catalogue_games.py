@@ -43,9 +43,7 @@ def test_unrolling_equals_differentiating_through_explicit_steps(steps: int, noi
         d = softplus(-ask(real)).mean() + softplus(ask(fake)).mean()
         grads = torch.autograd.grad(d, list(named.values()), create_graph=True)
         named = {k: v - rate * g for (k, v), g in zip(named.items(), grads, strict=True)}
-    last = torch.func.functional_call(
-        Embedded(critic), {f"inner.{k}": v for k, v in named.items()}, (fake,)
-    )
+    last = torch.func.functional_call(Embedded(critic), {f"inner.{k}": v for k, v in named.items()}, (fake,))
     expected = softplus(-last).mean()
     assert_close(loss, expected)
     expected.backward()

@@ -15,6 +15,7 @@ from visavis.networks.autoencoder import ConvDecoder, ConvEncoder, ResidualDecod
 from visavis.networks.biggan import BigGANGenerator
 from visavis.networks.critic import LabelMap, PairCritic
 from visavis.networks.dcgan import DCGANBranch, DCGANGenerator
+from visavis.networks.ensemble import EnsembleGenerator
 from visavis.networks.heads import HEADS, Concat, Difference, Head, Single
 from visavis.networks.minibatch import MinibatchDiscrimination, MinibatchStddev
 from visavis.networks.mlp import MLPBranch, MLPGenerator
@@ -38,6 +39,7 @@ __all__ = [
     "CriticConfig",
     "DCGANBranch",
     "DCGANGenerator",
+    "EnsembleGenerator",
     "GeneratorConfig",
     "MLPBranch",
     "MLPGenerator",
@@ -77,7 +79,8 @@ GeneratorConfig = Annotated[
     | BigGANGenerator
     | R3GANGenerator
     | ProGANGenerator
-    | StyleGAN2Generator,
+    | StyleGAN2Generator
+    | EnsembleGenerator,
     Field(discriminator="kind"),
 ]
 BranchConfig = Annotated[
@@ -188,6 +191,7 @@ NetworkConfig = Annotated[
     | R3GANGenerator
     | ProGANGenerator
     | StyleGAN2Generator
+    | EnsembleGenerator
     | ConvEncoder
     | ConvDecoder
     | ResidualEncoder

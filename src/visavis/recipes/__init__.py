@@ -37,6 +37,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "feature-matching-mnist": catalogue.feature_matching_mnist,
     "minibatch-mnist": catalogue.minibatch_mnist,
     "unrolled-mnist": catalogue.unrolled_mnist,
+    "ensemble-mnist": catalogue.ensemble_mnist,
     "pacgan-mnist": catalogue.pacgan_mnist,
     "pairgan-mnist": catalogue.pairgan_mnist,
     "single-mnist": catalogue.single_mnist,

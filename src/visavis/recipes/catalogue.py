@@ -14,6 +14,7 @@ from visavis.networks import (
     CriticConfig,
     DCGANBranch,
     DCGANGenerator,
+    EnsembleGenerator,
     GeneratorConfig,
     MLPBranch,
     MLPGenerator,
@@ -302,6 +303,17 @@ def unrolled_mnist() -> Recipe:
         MLPGenerator(norm="none"),
         CriticConfig(branch=MLPBranch(), head="single"),
         Unrolled(unroll=5, unroll_rate=0.1),
+    )
+
+
+def ensemble_mnist() -> Recipe:
+    """Four DCGAN generators of half the width share a critic (Hoang et al. 2018, without its classifier)."""
+    return on_mnist(
+        "ensemble-mnist",
+        "an ensemble: four generators share one critic, z tells whose turn it is",
+        EnsembleGenerator(member=_dcgan(width=16, widest=64), members=4),
+        _dcgan_critic(),
+        GAN(joint=False),
     )
 
 
