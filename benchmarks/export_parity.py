@@ -33,6 +33,11 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     ),
     "mlp": ({"kind": "mlp", "widths": [16]}, {"kind": "mlp", "widths": [16], "pieces": 2}, "cosine"),
     "dcgan": ({"kind": "dcgan"}, {"kind": "dcgan"}, "difference"),
+    "ensemble": (
+        {"kind": "ensemble", "member": {"kind": "residual", "widths": [8, 8, 8]}, "members": 3},
+        {"kind": "residual", "widths": [8, 8, 8]},
+        "difference",
+    ),
     "upsampling": ({"kind": "upsampling", "widths": [16, 16, 8, 8, 8]}, {"kind": "strided"}, "concat"),
     "sn-resnet": ({"kind": "sn-resnet", "width": 8}, {"kind": "sn-resnet", "width": 8}, "difference"),
     "biggan": ({"kind": "biggan", "width": 8}, {"kind": "sn-resnet", "width": 8}, "difference"),

@@ -1,4 +1,4 @@
-"""The tables of docs/out.md: starting up, and writing many images."""
+"""The tables of docs/out.md: starting up, writing many images, ONNX beside PyTorch."""
 
 from tables import results, table
 
@@ -38,4 +38,27 @@ def write_rates() -> str:
     )
 
 
-TABLES = {"start-up": start_up, "write-rates": write_rates}
+def onnx() -> str:
+    """Each architecture's largest difference between onnxruntime and PyTorch, over its networks."""
+    found = results("onnx")
+    record, rows = found["record"], []
+    for name, roles in found["networks"].items():
+        grey = [levels["largest"] for role in roles.values() if (levels := role["half_grey_levels"])]
+        rows.append(
+            [
+                f"`{name}`",
+                ", ".join(roles),
+                f"{max(role['largest_difference'] for role in roles.values()):.1e}",
+                f"{max(role['half_largest_difference'] for role in roles.values()):.1e}",
+                f"{max(grey):.0f}" if grey else "–",
+            ]
+        )
+    head = ["networks", "exported", "fp32: largest difference", "fp16: largest difference", "in grey levels"]
+    return table(head, rows) + (
+        f"\n\nNarrow networks of every kind from their initialisation, {found['seeds']} seeds, opset "
+        f"{found['opset']}, allowed {found['tolerance']:g} in fp32; torch {record['torch']}, onnxruntime "
+        f"{record['onnxruntime']}, {record['date']}."
+    )
+
+
+TABLES = {"onnx": onnx, "start-up": start_up, "write-rates": write_rates}

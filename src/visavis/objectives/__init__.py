@@ -6,6 +6,7 @@ from pydantic import Field
 
 from visavis.objectives.acgan import ACGAN
 from visavis.objectives.cyclegan import CycleGAN
+from visavis.objectives.drifting import Drifting
 from visavis.objectives.feature_matching import FeatureMatching
 from visavis.objectives.gan import GAN
 from visavis.objectives.pairwise import Pairwise
@@ -22,6 +23,7 @@ __all__ = [
     "VAE",
     "VAEGAN",
     "CycleGAN",
+    "Drifting",
     "FeatureMatching",
     "ObjectiveConfig",
     "Pairwise",
@@ -44,6 +46,7 @@ ObjectiveConfig = Annotated[
     | Pix2Pix
     | PairwisePix2Pix
     | CycleGAN
+    | Drifting
     | Regression,
     Field(discriminator="kind"),
 ]

@@ -43,6 +43,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "single-mnist": catalogue.single_mnist,
     "relativistic-mnist": catalogue.relativistic_mnist,
     "dual-contrastive-mnist": catalogue.dual_contrastive_mnist,
+    "drifting-mnist": catalogue.drifting_mnist,
     "sngan-mnist": catalogue.sngan_mnist,
     "sagan-mnist": catalogue.sagan_mnist,
     "biggan-mnist": catalogue.biggan_mnist,

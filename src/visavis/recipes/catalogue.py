@@ -31,7 +31,7 @@ from visavis.networks import (
     StyleGAN2Generator,
     UpsamplingGenerator,
 )
-from visavis.objectives import ACGAN, GAN, FeatureMatching, ObjectiveConfig, Pairwise, Unrolled
+from visavis.objectives import ACGAN, GAN, Drifting, FeatureMatching, ObjectiveConfig, Pairwise, Unrolled
 from visavis.recipes.recipe import Recipe
 from visavis.training.loop import Adam, Average
 
@@ -46,13 +46,14 @@ def on_mnist(
     name: str,
     about: str,
     g: GeneratorConfig,
-    d: CriticConfig,
+    d: CriticConfig | None,
     objective: ObjectiveConfig,
     adam: Mapping[str, Adam] | Adam = DCGAN_ADAM,
     **fields: Any,
 ) -> Recipe:
     """A recipe on MNIST: batches of 64, 100,000 images, an average of the last 2,000."""
-    both = {"G": adam, "D": adam} if isinstance(adam, Adam) else dict(adam)
+    networks: dict[str, Any] = {"G": g} if d is None else {"G": g, "D": d}
+    rates = dict.fromkeys(networks, adam) if isinstance(adam, Adam) else dict(adam)
     settings: dict[str, Any] = {
         "data": MNIST,
         "batch_size": 64,
@@ -65,9 +66,9 @@ def on_mnist(
     return Recipe(
         name=name,
         about=about,
-        networks={"G": g, "D": d},
+        networks=networks,
         objective=objective,
-        adam=both,
+        adam=rates,
         **(settings | fields),
     )
 
@@ -385,6 +386,20 @@ def dual_contrastive_mnist() -> Recipe:
         Pairwise(loss="dual-contrastive", pairing="all", r1=0.5, r2=0.5, penalty_every=4),
         Adam(lr=Ramp(start=1e-3, end=1e-4, images=100_000), beta1=0.0, beta2=0.99),
         batch_size=32,
+    )
+
+
+def drifting_mnist() -> Recipe:
+    """Deng et al. 2026: no critic; the pixels' field draws towards real digits and pushes from its own."""
+    return on_mnist(
+        "drifting-mnist",
+        "drifting: a field of the pixels instead of a critic, class-conditional",
+        _residual_nets()[0],
+        None,
+        Drifting(),
+        Adam(lr=1e-3, beta1=0.0, beta2=0.99),
+        batch_size=128,
+        conditional=True,
     )
 
 
