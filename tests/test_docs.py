@@ -9,6 +9,7 @@ from tiny import TINY, Cli
 
 from visavis.api import prepare
 from visavis.cli.arguments import make_parser, take_fields
+from visavis.runs.guard import Glance, warnings
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -74,6 +75,23 @@ def test_links_lead_somewhere(page: Path) -> None:
             titles = re.findall(r"^#+ (.+)$", found.read_text(), re.MULTILINE)
             slugs = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
             assert anchor in slugs, f"{page.name}: {target} (there: {sorted(slugs)})"
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        Glance(100, variety=0.05),
+        Glance(100, variety=0.3, narrowest="7"),
+        Glance(100, repeats=0.4),
+        Glance(100, missing=("3", "5")),
+        Glance(100, certainty=0.999, loss=0.001),
+    ],
+    ids=["z", "variety", "repeats", "classes", "critic"],
+)
+def test_the_page_of_failures_has_the_guards_own_words(found: Glance, request: pytest.FixtureRequest) -> None:
+    (told,) = warnings(found).items()
+    assert told[0] == request.node.callspec.id
+    assert f"| {told[1]} |" in (ROOT / "docs/failures.md").read_text()
 
 
 def test_readme_is_two_screens() -> None:
