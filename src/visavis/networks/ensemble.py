@@ -31,6 +31,11 @@ class EnsembleGenerator(Config):
     member: MemberConfig = DCGANGenerator()
     members: PositiveInt = 4
 
+    @property
+    def z_dim(self) -> int:
+        """The members'."""
+        return self.member.z_dim
+
     def build(self, shape: Shape, classes: int) -> nn.Module:
         """The network; class-conditional where ``classes`` is above 0."""
         return Ensemble([self.member.build(shape, classes) for _ in range(self.members)])
