@@ -13,6 +13,7 @@ from collections.abc import Callable
 from catalogue_page import TABLES as CATALOGUE
 from catalogue_page import score as catalogue_score
 from claims_table import TABLES as CLAIMS
+from gpu import gpu
 from image_tables import TABLES as IMAGES
 from image_tables import distance, duration, interval
 from judge_tables import TABLES as JUDGE
@@ -191,6 +192,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "pair-step-amx": lambda: pair_step("pair-step-amx"),
     "kept-memory": kept_memory,
     "threads": threads,
+    "gpu": gpu,
     "catsdogs": catsdogs,
     **JUDGE,
     **PAIRS,

@@ -4,8 +4,8 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d
 
+from visavis.networks.grouped import doubled, grouped_conv2d
 from visavis.training import parallel
 
 
@@ -82,10 +82,8 @@ class Blur(nn.Module):
         channels = x.shape[1]
         weight = self.kernel.to(x.dtype).expand(channels, 1, 3, 3)
         if self.up:
-            return nn.functional.conv_transpose2d(
-                x, weight, stride=2, padding=1, output_padding=1, groups=channels
-            )
-        return conv2d(x, weight, stride=2, padding=1, groups=channels)
+            return doubled(x, weight, channels)
+        return grouped_conv2d(x, weight, (2, 2), (1, 1), channels)
 
 
 class Resample(nn.Module):

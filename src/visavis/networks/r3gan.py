@@ -10,6 +10,7 @@ from pydantic import PositiveInt
 from torch import nn
 
 from visavis.core import Config, Shape
+from visavis.networks.grouped import GroupedConv2d
 from visavis.networks.layers import init_fan_in
 from visavis.networks.residual import Residual, ResidualG, ResidualGenerator
 from visavis.networks.roles import Role
@@ -71,7 +72,7 @@ class R3GANBranch(_R3GAN):
     def build(self, shape: Shape, classes: int) -> tuple[nn.Module, int]:
         """The branch ``[N, C, R, R] -> [N, width]`` and the width of its features."""
         stages = self.stages(shape)
-        pool = nn.Conv2d(self.width, self.width, stages.base, groups=self.width, bias=False)
+        pool = GroupedConv2d(self.width, self.width, stages.base, groups=self.width, bias=False)
         init_fan_in(pool)
         layers: list[nn.Module] = [
             _without_bias(shape.channels, self.width),

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from visavis.core import Config, IntTuple, Shape
 from visavis.errors import UserError
+from visavis.networks.grouped import GroupedConv2d
 from visavis.networks.layers import RESAMPLERS, init_fan_in
 from visavis.networks.roles import Role
 from visavis.networks.stages import stages_of, widths_of
@@ -72,7 +73,7 @@ class Residual(Config):
                 )
             convs = [
                 nn.Conv2d(width, wide, 1),
-                nn.Conv2d(wide, wide, 3, 1, 1, groups=groups),
+                GroupedConv2d(wide, wide, 3, 1, 1, groups=groups),
                 nn.Conv2d(wide, width, 1, bias=False),
             ]
         return ResidualBlock(convs, gain)
@@ -181,7 +182,7 @@ class ResidualBranch(Residual):
         from_rgb = nn.Conv2d(shape.channels, fitted.widths[-1], 1)
         init_fan_in(from_rgb)
         stages = fitted.down()
-        pool = nn.Conv2d(coarsest, coarsest, fitted.base, groups=coarsest, bias=False)
+        pool = GroupedConv2d(coarsest, coarsest, fitted.base, groups=coarsest, bias=False)
         init_fan_in(pool)
         linear = nn.Linear(coarsest, self.features, bias=False)
         init_fan_in(linear)

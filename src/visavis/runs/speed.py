@@ -1,8 +1,9 @@
 """How much a step computes, what this machine reaches in a large matrix product, and the share between."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -21,12 +22,11 @@ def flops_of(act: Callable[[], object]) -> int:
 
     A multiply-add is two; gradients, and gradients of gradients, count where they are computed.
     """
-    uncounted: dict[
-        object, object
-    ] = {}  # torch does not count oneDNN's products, which networks.cpu asks for
+    # torch counts a grouped convolution's gradients once for every group, and oneDNN's products not at all
+    ours: dict[object, object] = {torch.ops.aten.convolution_backward: _convolution_backward_flops}
     if torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
-        uncounted[torch.ops.mkldnn._linear_pointwise] = _linear_flops
-    counter = FlopCounterMode(display=False, custom_mapping=uncounted)
+        ours[torch.ops.mkldnn._linear_pointwise] = _linear_flops
+    counter = FlopCounterMode(display=False, custom_mapping=ours)
     counter.mod_tracker = _Whole()
     with counter:
         act()
@@ -48,6 +48,14 @@ class _Whole(ModuleTracker):
 
 def _linear_flops(x: Sequence[int], weight: Sequence[int], *_: object, **__: object) -> int:
     return 2 * x[0] * x[1] * weight[0]
+
+
+def _convolution_backward_flops(
+    g: Sequence[int], x: Sequence[int], weight: Sequence[int], *rest: Any, **_: object
+) -> int:
+    transposed, asked = rest[4], rest[7]  # of stride … output mask, after the bias
+    places = math.prod((x if transposed else g)[2:])
+    return 2 * x[0] * places * math.prod(weight) * sum(map(bool, asked[:2]))
 
 
 def peaks(device: torch.device) -> dict[str, float]:
