@@ -1,6 +1,11 @@
 """Progressive growing: the stages in time, the fade, equalised layers."""
 
+import re
+from pathlib import Path
+
+import pytest
 import torch
+from tiny import Cli
 from torch.nn.functional import avg_pool2d, interpolate
 from torch.testing import assert_close
 
@@ -63,3 +68,15 @@ def test_equalised_weights_are_scaled_when_used_and_pixels_normed() -> None:
     y = torch.randn(2, 6)
     assert_close(linear(y), y @ linear.weight.T * 0.01 / 6**0.5 + 1)
     assert_close(PixelNorm()(x).square().mean(1), torch.ones(2, 4, 4), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("recipe", ["progan-mnist", "stylegan2-mnist", "stylegan-mnist"])
+def test_a_resolution_that_stages_do_not_reach_is_refused_before_training_and_the_advice_works(
+    recipe: str, cli: Cli, tmp_path: Path
+) -> None:
+    words = ("train", recipe, "--data", "digits", "--images", 32, "--dry-run", "--out", tmp_path / "run")
+    refused = cli(*words, "--resolution", 18)
+    assert (refused.status, refused.err.count("\n")) == (2, 1) and "no doubling" in refused.err, refused.err
+    advice = re.search(r"give --data\.resolution (\d+)", refused.err)
+    assert advice and not (tmp_path / "run").exists()
+    assert cli(*words, "--batch-size", 4, "--resolution", advice[1]).status == 0
