@@ -4,7 +4,7 @@
 on the GPU with the CPU's in float64 (‖g - reference‖ / ‖reference‖; same weights, same noise), times its
 training step by precision and memory layout (rate, share of the peak that one large product reaches, memory;
 medians of repeated groups of steps), says where the step's time goes, and writes
-results/gpu-new.json (results/gpu.json was put together from several short calls).
+a file beside results/gpu.json, which was put together from several such calls and a training.
 """
 
 import argparse

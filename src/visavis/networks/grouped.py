@@ -15,6 +15,7 @@ WHERE = {"cuda", "mps"}
 """Where a call costs more than its few channels; on a CPU torch's loop is a twelfth faster (r3gan-mnist)."""
 LEAF = torch._C._functions.AccumulateGrad  # type: ignore[attr-defined]
 """The engine does not say of these whether it will execute them."""
+X, W, Y = range(3)
 Pair = tuple[int, ...]
 Form = tuple[Pair, Pair, int]
 """Stride, padding, groups."""
@@ -36,7 +37,7 @@ def grouped_conv2d(x: Tensor, w: Tensor, stride: Pair, padding: Pair, groups: in
     """``x [N, C, H, W], w [D, C / groups, K, L] -> [N, D, H', W']``, as torch's ``conv2d``."""
     if not _differentiated(x):
         return conv2d(x, w, None, stride, padding, 1, groups)
-    y: Tensor = _Forward.apply(*_cast(x, w), (stride, padding, groups))  # type: ignore[no-untyped-call]
+    y: Tensor = _Third.apply(*_cast(x, w), None, Y, (stride, padding, groups))  # type: ignore[no-untyped-call]
     return y
 
 
@@ -47,7 +48,7 @@ def doubled(x: Tensor, w: Tensor, groups: int) -> Tensor:
     x, w = _cast(x, w)
     n, _, height, width = x.shape
     like = x.new_empty(n, w.shape[1] * groups, 2 * height, 2 * width)
-    y: Tensor = _ToInput.apply(x, w, like, ((2, 2), (1, 1), groups))  # type: ignore[no-untyped-call]
+    y: Tensor = _Third.apply(like, w, x, X, ((2, 2), (1, 1), groups))  # type: ignore[no-untyped-call]
     return y
 
 
@@ -68,73 +69,38 @@ def _wanted(ctx: Any) -> list[bool]:
     """Which gradients this pass asks for: a penalty's pass wants none of the weights'."""
     asked = getattr(torch._C, "_will_engine_execute_node", None)  # private, so it may go
     if asked is None:
-        return list(ctx.needs_input_grad)
+        return list(ctx.needs_input_grad[:3])
     return [
         needed and (isinstance(node, LEAF) or asked(node))
         for needed, (node, _) in zip(ctx.needs_input_grad, ctx.next_functions, strict=False)
     ]
 
 
-# y = x * w is linear in x and in w, and so are its two gradients; the derivative of any of the three is made
-# of the other two.
+class _Third(torch.autograd.Function):
+    """⟨y, x * w⟩ is linear in x, w and y: of two of them, the gradient with respect to the ``missing`` one.
 
-
-class _Forward(torch.autograd.Function):
-    """x, w -> y."""
+    Of the third only the shape counts (y may be None); its gradients with respect to the two are thirds too.
+    """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, w: Tensor, form: Form) -> Tensor:
-        ctx.save_for_backward(x, w)
-        ctx.form = form
+    def forward(ctx: Any, x: Tensor, w: Tensor, y: Tensor | None, missing: int, form: Form) -> Tensor:
+        ctx.save_for_backward(x, w, y)
+        ctx.missing, ctx.form = missing, form
         stride, padding, groups = form
-        return conv2d(x, w, None, stride, padding, 1, groups)
+        if missing == Y:
+            return conv2d(x, w, None, stride, padding, 1, groups)
+        asked = [missing == X, missing == W, False]
+        found: Tensor = torch.ops.aten.convolution_backward(
+            y, x, w, None, stride, padding, [1, 1], False, [0, 0], groups, asked
+        )[missing]
+        return found
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        (x, w), g, wanted = ctx.saved_tensors, grads[0], _wanted(ctx)
-        to_x = _ToInput.apply(g, w, x, ctx.form) if wanted[0] else None  # type: ignore[no-untyped-call]
-        to_w = _ToWeight.apply(g, x, w, ctx.form) if wanted[1] else None  # type: ignore[no-untyped-call]
-        return to_x, to_w, None
-
-
-class _ToInput(torch.autograd.Function):
-    """The gradient of y, w -> the gradient of x; of x only the shape counts."""
-
-    @staticmethod
-    def forward(ctx: Any, g: Tensor, w: Tensor, x: Tensor, form: Form) -> Tensor:
-        ctx.save_for_backward(g, w)
-        ctx.form = form
-        return _gradients(g, x, w, form, to_input=True)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        (g, w), h, wanted = ctx.saved_tensors, grads[0], _wanted(ctx)
-        to_g = _Forward.apply(h, w, ctx.form) if wanted[0] else None  # type: ignore[no-untyped-call]
-        to_w = _ToWeight.apply(g, h, w, ctx.form) if wanted[1] else None  # type: ignore[no-untyped-call]
-        return to_g, to_w, None, None
-
-
-class _ToWeight(torch.autograd.Function):
-    """The gradient of y, x -> the gradient of w; of w only the shape counts."""
-
-    @staticmethod
-    def forward(ctx: Any, g: Tensor, x: Tensor, w: Tensor, form: Form) -> Tensor:
-        ctx.save_for_backward(g, x)
-        ctx.form = form
-        return _gradients(g, x, w, form, to_input=False)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        (g, x), v, wanted = ctx.saved_tensors, grads[0], _wanted(ctx)
-        to_g = _Forward.apply(x, v, ctx.form) if wanted[0] else None  # type: ignore[no-untyped-call]
-        to_x = _ToInput.apply(g, v, x, ctx.form) if wanted[1] else None  # type: ignore[no-untyped-call]
-        return to_g, to_x, None, None
-
-
-def _gradients(g: Tensor, x: Tensor, w: Tensor, form: Form, to_input: bool) -> Tensor:
-    stride, padding, groups = form
-    to_x, to_w, _ = torch.ops.aten.convolution_backward(
-        g, x, w, None, stride, padding, [1, 1], False, [0, 0], groups, [to_input, not to_input, False]
-    )
-    found: Tensor = to_x if to_input else to_w
-    return found
+        parts, wanted = list(ctx.saved_tensors), _wanted(ctx)
+        parts[ctx.missing] = grads[0]
+        found = [
+            _Third.apply(*parts, part, ctx.form) if part != ctx.missing and wanted[part] else None  # type: ignore[no-untyped-call]
+            for part in (X, W, Y)[: len(wanted)]
+        ]
+        return (*found, *[None] * (5 - len(found)))
