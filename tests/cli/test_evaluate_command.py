@@ -25,7 +25,7 @@ def test_images_against_a_reference(images: Path, tmp_path: Path, cli: Cli) -> N
     done = cli("evaluate", images, "--reference", "digits", "--json", "--out", tmp_path / "r.json")
     assert done.status == 0 and done.err == ""
     found = done.json
-    assert list(found)[:5] == ["quality", "fd_digitsr", "kd_digitsr", "is_digitsr", "precision"]
+    assert list(found)[:5] == ["quality", "fd_digitsr", "kd_digitsr", "swd_digitsr", "is_digitsr"]
     assert found["quality"]["value"] == 100 and len(found["quality"]["interval"]) == 2
     assert found["fd_digitsr"].keys() == {"value", "interval", "null"}
     assert found["modes"]["modes"]["value"] == 10 and found["modes"]["kl"]["value"] < 0.02

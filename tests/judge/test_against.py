@@ -62,7 +62,9 @@ def test_a_stored_result_is_compared_by_its_intervals(pair: tuple[Path, Path], t
     for name, result in (("a", a), ("b", b)):
         write_json(tmp_path / f"{name}.json", result)
     rows = {row["figure"]: row for row in stored(a, b)}
-    assert {"quality", "fd_flat", "kd_flat", "precision", "recall", "coverage", "variety"} == set(rows)
+    assert {"quality", "fd_flat", "kd_flat", "swd_flat", "precision", "recall", "coverage", "variety"} == set(
+        rows
+    )
     assert rows["fd_flat"]["better"] == "A" and not rows["fd_flat"]["paired"]
     assert rows["precision"]["better"] == "A" and rows["precision"]["difference"] > 0
     assert [row["better"] for row in stored(a, a)] == [None] * len(rows)

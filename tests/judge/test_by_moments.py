@@ -38,7 +38,7 @@ def test_the_distance_is_that_to_the_images_themselves(reference: Path, tmp_path
     assert found["fd_flat"]["interval"] == pytest.approx(by_images["interval"], rel=1e-6)
     assert found["fd_flat"]["null"] is None and "--held-out" in found["fd_flat"]["why"]
     assert found["left_out"]["figures"] == list(NEED_IMAGES) and "precision" in found["warnings"][0]
-    assert {"quality", "kd_flat", "precision", "memorisation"}.isdisjoint(found)
+    assert {"quality", "kd_flat", "swd_flat", "precision", "memorisation"}.isdisjoint(found)
     record = found["record"]
     assert (record["reference_images"], record["features_dims"], record["split"]) == (1438, 16, "train")
 

@@ -72,7 +72,17 @@ def test_intervals_hold_the_values(held_out: Evaluation) -> None:
     found = rows(held_out.result)
     with_ends = {path: row for path, row in found.items() if row["interval"] is not None}
     names = {path[0] for path in with_ends} | {path[-1] for path in with_ends}
-    expected = {"quality", "fd_flat", "kd_flat", "is_flat", "precision", "recall", "density", "coverage"}
+    expected = {
+        "quality",
+        "fd_flat",
+        "kd_flat",
+        "swd_flat",
+        "is_flat",
+        "precision",
+        "recall",
+        "density",
+        "coverage",
+    }
     assert expected | {"near_copies", "authenticity", "support", "label_accuracy"} <= names
     for path, row in with_ends.items():
         low, high = row["interval"]

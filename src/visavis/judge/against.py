@@ -15,7 +15,7 @@ from visavis.judge.seen import Seen
 from visavis.metrics.bootstrap import LEVEL, Comparison, compare, normal_tail
 from visavis.metrics.frechet import Reference, frechet_distance, frechet_draws
 
-LOWER_IS_BETTER = ("fd_", "fid", "intra_", "kd_", "js", "ndb")
+LOWER_IS_BETTER = ("fd_", "fid", "intra_", "kd_", "swd_", "js", "ndb")
 HIGHER_IS_BETTER = ("quality", "precision", "recall", "coverage", "variety", "is_")
 Z = 1.959963984540054
 """Deviations on each side of a 95 % interval."""

@@ -26,7 +26,16 @@ if TYPE_CHECKING:
     from visavis.metrics.features import Extractor
 
 NEED_IMAGES = (
-    *("quality", "kernel distance", "precision", "recall", "density", "coverage", "variety"),
+    *(
+        "quality",
+        "kernel distance",
+        "sliced distance",
+        "precision",
+        "recall",
+        "density",
+        "coverage",
+        "variety",
+    ),
     *("diversity", "classes", "birthday test", "NDB", "memorisation"),
 )
 """What needs the reference's images, or the features of each."""

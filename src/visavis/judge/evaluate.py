@@ -14,8 +14,9 @@ import torch
 from visavis.core import Shape
 from visavis.data import DataConfig
 from visavis.data.config import Range
-from visavis.errors import UserError
-from visavis.judge.against import is_result, paired, read_result, stored
+from visavis.errors import UserError, unknown
+from visavis.judge import several
+from visavis.judge.against import is_result, read_result, stored
 from visavis.judge.by_class import balance, by_class, classes_of, need_classes
 from visavis.judge.copies import Copies, copies
 from visavis.judge.figures import (
@@ -39,6 +40,7 @@ from visavis.judge.score import quality_row
 from visavis.judge.seen import Seen
 from visavis.judge.steps import SILENT, Steps, counted
 from visavis.metrics.collapse import Pairs, closest_pairs
+from visavis.metrics.features import EXTRACTORS, default_features, load_extractor
 
 if TYPE_CHECKING:
     from visavis.metrics.features import Extractor
@@ -126,12 +128,24 @@ def evaluate(
     if other is not None:
         need_equal(told, record(other, real, options.seed, options.device))
     found = judge_sample(sample, source, real, options, steps)
+    views = [several.View(real, found.made, None)]
+    for name in others_of(options):
+        steps.begin(f"features of {name}")
+        more = load_extractor(name, None, None, options.device)
+        views.append(several.view(sample, other, open_reference(source, options, counted(more, steps))))
+        found.result.setdefault("other_features", {})[name] = several.figures_of(
+            views[-1], options.seed, options.infinity
+        )
     if before is not None:
         found.result["against"] = {"with": str(against), "answers": stored(found.result, before)}
     if other is not None:
         steps.begin("features of the other images", len(other.pixels))
-        answer = paired(found.made, seen(other, real), real.gaussian, real.extractor.name, options.seed)
-        found.result["against"] = {"with": str(against), "answers": [answer]}
+        views[0] = several.View(real, found.made, seen(other, real))
+        gaps = several.gaps(views, options.seed)
+        found.result["against"] = {"with": str(against), "answers": several.answers(views, options.seed)}
+        if gaps:
+            found.result["against"]["gaps"] = gaps
+            found.result["warnings"] = [*found.result["warnings"], *several.warnings_of(gaps)]
     return found
 
 
@@ -142,11 +156,20 @@ def open_images(given: str | Path, options: Options) -> Source:
 
 
 def extractor_for(shape: Shape, options: Options) -> Extractor:
-    """The extractor that the options name, or the one for images of ``shape``."""
-    from visavis.metrics.features import default_features, load_extractor
-
-    name = options.features or default_features(shape)
+    """The extractor that the options name (the first), or the one for images of ``shape``."""
+    name = (options.features or default_features(shape)).split(",")[0]
     return load_extractor(name, options.weights, options.resize, options.device)
+
+
+def others_of(options: Options) -> list[str]:
+    """The names of further features, as in ``cifar10r,cifar10s``; each is known, and named once."""
+    names = (options.features or "").split(",")
+    for name in names[1:]:
+        if ":" not in name and name not in EXTRACTORS:
+            raise unknown("features", name, (*EXTRACTORS, "module:path"))
+    if len(set(names)) < len(names):
+        raise UserError(f"--features {options.features} names one of them twice; name each once")
+    return names[1:]
 
 
 def open_reference(source: Source, options: Options, extractor: Extractor) -> Real:
@@ -198,7 +221,9 @@ def judge_sample(
     if held_out is not None:
         steps.begin("figures of held-out images")
         least(len(held_out), "held out")
-        what = f"nulls {PROTOCOL} {len(made)} {options.seed} {options.infinity} {classes} {threshold!r}"
+        what = (
+            f"nulls {PROTOCOL} sliced {len(made)} {options.seed} {options.infinity} {classes} {threshold!r}"
+        )
         null = unpacked(real.remember(what, lambda: packed(measures(held_out, intervals=False))))
     steps.begin("copies and quality")
     copied = copies(made, real, options.seed)
@@ -207,12 +232,12 @@ def judge_sample(
     closest = closest_pairs(made.others)
     figures["birthday"] |= {"threshold": threshold, "closest": _listed(closest)}
     result = {
-        "quality": quality_row(made, held_out, real, found, null, options.seed),
+        "quality": quality_row(made, held_out, real, found, null, options.seed, source.trained_in),
         **figures,
         "memorisation": copied.rows,
         "warnings": remarks(sample, source, real, made, held_out),
         "record": record(sample, real, options.seed, options.device)
-        | {"seconds": round(time.monotonic() - began, 3)},
+        | {"trained_in": list(source.trained_in), "seconds": round(time.monotonic() - began, 3)},
     }
     other = None if held_out is None else closest_pairs(held_out.others)
     return Evaluation(result, made, real, copied, closest, other)

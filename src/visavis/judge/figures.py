@@ -20,6 +20,7 @@ from visavis.metrics.frechet import Reference, frechet_distance, frechet_infinit
 from visavis.metrics.inception_score import inception_score
 from visavis.metrics.kernel import kernel_distance
 from visavis.metrics.manifold import K_DENSITY, manifold
+from visavis.metrics.sliced import sliced_distance
 from visavis.metrics.variety import alike, variety
 
 RESAMPLES = 200
@@ -57,12 +58,14 @@ def frechet_name(features: str) -> str:
 
 
 def distances(x: Seen, real: Real, seed: int, intervals: bool, infinity: bool = False) -> Measures:
-    """Fréchet distance to all of the reference, kernel distance to part of it, Inception score."""
+    """Fréchet distance to all of the reference, kernel and sliced ones to part of it, Inception score."""
     name = real.extractor.name
     far = real.reference.vectors if infinity else None
     found = frechet_figures(x, real.gaussian, name, seed, intervals, far)
     kernel = kernel_distance(x.vectors, real.kernel)
+    sliced = sliced_distance(x.vectors, real.sliced)
     found[(f"kd_{name}",)] = Measured(kernel.value, kernel.interval()[:2])
+    found[(f"swd_{name}",)] = Measured(sliced.value, sliced.interval()[:2])
     return found | inception_figures(x, name, seed, intervals)
 
 

@@ -36,6 +36,7 @@ class Pictures:
     ) -> None:
         self.data: DataConfig | None = None
         self.data_digest: str | None = None
+        self.trained_in: tuple[str, ...] = ()
         self._name = source
         config = DataConfig(source=source, resolution=resolution, skip_broken=skip_broken, range=span)
         with naming("images"):

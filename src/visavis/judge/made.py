@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,6 +20,7 @@ from visavis.errors import UserError, listed, unknown
 from visavis.files import read_json
 from visavis.judge.reference import Real, renumbered
 from visavis.judge.seen import Pixels, Rows, Seen, see
+from visavis.metrics.features import EXTRACTORS
 from visavis.models.generator import BATCH, latents
 from visavis.models.load import model_of
 from visavis.models.results import folder_of
@@ -68,6 +70,8 @@ class Source(Protocol):
     data: DataConfig | None
     """What a run was trained on."""
     data_digest: str | None
+    trained_in: tuple[str, ...]
+    """Features that the generator was trained in: figures in them say nothing of its pictures."""
 
     def take(self, n: int | None, seed: int) -> Sample:
         """``n`` images; None: all that there are."""
@@ -105,6 +109,7 @@ class Generated:
         self._name = str(path)
         self._classes = self._wanted(classes)
         self.shape = description.shape
+        self.trained_in = tuple(sorted(trained_in(description.recipe)))
         self.data, self.data_digest = _trained_on(description.recipe, folder, self.shape.channels)
         if self.shape.channels == 4:  # features see colours: both sides are laid over white
             self.shape, self.data_digest = Shape(3, self.shape.resolution), None
@@ -150,6 +155,22 @@ class Generated:
             seen=self._seen,
             sha256=self._sha256,
         )
+
+
+def trained_in(recipe: Any) -> set[str]:
+    """Extractors that a recipe's networks and objective name, however deep that lies.
+
+    >>> trained_in({"objective": {"distance": {"features": "cifar10r"}}, "networks": {"D": {"features": 64}}})
+    {'cifar10r'}
+    """
+    return _named_in([recipe.get("networks"), recipe.get("objective")])
+
+
+def _named_in(part: Any) -> set[str]:
+    if isinstance(part, str):
+        return {part} & EXTRACTORS.keys()
+    inside = part.values() if isinstance(part, Mapping) else part if isinstance(part, list | tuple) else ()
+    return set().union(*map(_named_in, inside))
 
 
 def _trained_on(recipe: Any, folder: Path, channels: int) -> tuple[DataConfig | None, str | None]:

@@ -23,7 +23,7 @@ from visavis.data.sources import EMBEDDED, find, split_names
 from visavis.errors import UserError, unknown
 from visavis.files import expanded
 from visavis.judge.seen import Pixels, Rows, Seen, identity, see
-from visavis.metrics import frechet, kernel
+from visavis.metrics import frechet, kernel, sliced
 from visavis.metrics.clusters import Cells, kmeans
 
 if TYPE_CHECKING:
@@ -87,6 +87,11 @@ class Real:
     def kernel(self) -> kernel.Reference:
         """What the kernel distance needs of :attr:`few`."""
         return kernel.Reference.of(self.few.vectors)
+
+    @cached_property
+    def sliced(self) -> sliced.Reference:
+        """What the sliced distance needs of :attr:`few`."""
+        return sliced.Reference.of(self.few.vectors)
 
     def cells(self, k: int, seed: int = 0) -> Cells:
         """``k`` k-means cells of all reference features, cached on disk."""

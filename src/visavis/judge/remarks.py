@@ -7,12 +7,19 @@ from visavis.data.decode import LOSSY
 from visavis.judge.made import Sample, Source
 from visavis.judge.reference import Real
 from visavis.judge.seen import Seen
+from visavis.metrics.features import EXTRACTORS
 
 
 def remarks(sample: Sample, source: Source, real: Real, made: Seen, held_out: Seen | None) -> Sequence[str]:
     """Warnings about a sample, its source and the reference it is judged against."""
     n, d = made.vectors.shape
     told = list(_of_accounts(sample, real))
+    if real.extractor.name in source.trained_in:
+        others = ", ".join(name for name in EXTRACTORS if name not in source.trained_in)
+        told.append(
+            f"the generator was trained in features of {real.extractor.name}: every figure in them flatters "
+            f"it; give other --features ({others}, or module:path)"
+        )
     if sample.jpeg:
         told.append(f"{sample.jpeg} of {n} images are JPEGs: compression moves every figure")
     if min(n, len(real.reference)) <= d:

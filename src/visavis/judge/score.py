@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from visavis.errors import UserError
@@ -22,9 +23,21 @@ NULL = Measured(100.0)
 
 
 def quality_row(
-    made: Seen, held_out: Seen | None, real: Real, found: Measures, null: Measures, seed: int
+    made: Seen,
+    held_out: Seen | None,
+    real: Real,
+    found: Measures,
+    null: Measures,
+    seed: int,
+    trained_in: Collection[str] = (),
 ) -> dict[str, Any]:
-    """``{"value", "interval", "null", "fidelity", "diversity", "classes"}``; absent with ``why``."""
+    """``{"value", "interval", "null", "fidelity", "diversity", "classes"}``; absent with ``why``.
+
+    There is none in features that the generator was ``trained_in``.
+    """
+    name = real.extractor.name
+    if name in trained_in:
+        return figure(absent(f"no quality in {name}, which the generator was trained in"), NULL)
     if held_out is None:
         return figure(absent(f"no quality without held-out images: {real.why}"), None, real.why)
     classes = len(real.extractor.classes) if ("classes", "overlap") in found else None

@@ -26,6 +26,7 @@ from visavis.metrics.manifold import manifold, null_coverage
 from visavis.metrics.memorisation import authenticity, data_copying, exact_duplicates, near_copies
 from visavis.metrics.modes import SAMPLES, gaussian_modes, mode_statistics, uniform_expectation
 from visavis.metrics.neighbours import among
+from visavis.metrics.sliced import sliced_distance
 from visavis.metrics.statistics import Moments
 from visavis.metrics.tables import seeded
 
@@ -83,6 +84,16 @@ def kernel_oracles() -> Iterator[Check]:
     yield Check("kd of one distribution, in its errors", 0.0, found.value / found.error, 4)
     x = torch.tensor([[1.0], [1.0], [1.0]])
     yield Check("kd by hand, 1 against 0: 8 + 1 - 2", 7.0, kernel_distance(x, 0 * x).value, 1e-12)
+
+
+def sliced_oracles() -> Iterator[Check]:
+    """Two normals, and what chance alone gives."""
+    generator = seeded(9)
+    x, y = _normal(generator, 4000, 8), _normal(generator, 4000, 8)
+    yield Check("swd of N(0, I) and N(1, 4 I): 1 + 1", 2.0, sliced_distance(2 * x + 1, y).value, 0.1)
+    uniform = torch.rand(2, 5000, 1, generator=generator)
+    chance = sliced_distance(*uniform).value * 5000
+    yield Check("swd of one uniform distribution, times N: 1/3 on average", 1 / 3, chance, 0.7)
 
 
 def inception_oracles() -> Iterator[Check]:
@@ -205,6 +216,7 @@ def bootstrap_oracles() -> Iterator[Check]:
 ORACLES: tuple[Callable[[], Iterator[Check]], ...] = (
     frechet_oracles,
     kernel_oracles,
+    sliced_oracles,
     inception_oracles,
     manifold_oracles,
     mode_oracles,

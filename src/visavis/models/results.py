@@ -11,7 +11,7 @@ from visavis.models.snapshot import WEIGHTS
 
 EVALUATION = "evaluation.json"
 """Where a judgement stands in a run's folder, or in a folder that was exported."""
-APART = ("per_class", "by_class", "warnings", "record", "against", "shares")
+APART = ("per_class", "by_class", "warnings", "record", "against", "shares", "other_features")
 """What no table of figures shows."""
 Place = tuple[str, ...]
 """Where a figure stands in a judgement."""

@@ -7,7 +7,7 @@ from visavis.data.account import in_a_line
 from visavis.models.results import figures as parts
 from visavis.report.words import number
 
-LOWER = ("fd_", "fid", "intra_", "kd_", "js", "ndb", "kl", "collision_rate")
+LOWER = ("fd_", "fid", "intra_", "kd_", "swd_", "js", "ndb", "kl", "collision_rate")
 EITHER_WAY = ("spread", "gap", "authenticity")
 """Figures of which more is not better."""
 SHARES = ("ndb", "js")
@@ -30,6 +30,7 @@ def verdict(result: Mapping[str, Any]) -> str:
             lines.append(f"classes {name} (as {classes['by']} sees them): {', '.join(classes[name])}")
     lines += [f"against {result['against']['with']}:"] if "against" in result else []
     lines += [f"  {answer['text']}" for answer in result.get("against", {}).get("answers", [])]
+    lines += [f"  {gap['text']}" for gap in result.get("against", {}).get("gaps", [])]
     lines += [f"note: {warning}" for warning in result.get("warnings", [])]
     lines += [_made_with(result["record"])] if "record" in result else []
     lines += [
@@ -40,7 +41,8 @@ def verdict(result: Mapping[str, Any]) -> str:
 
 def figures(result: Mapping[str, Any]) -> Iterator[Row]:
     """The rows of the table: figure, value, interval, null, and what that says in words."""
-    for path, part in parts(result):
+    others = result.get("other_features", {}).values()
+    for path, part in (row for each in (result, *others) for row in parts(each)):
         yield _row(" ".join(path).replace("_", " ") if len(path) > 1 else path[0], path[-1], part)
 
 
