@@ -24,6 +24,7 @@ SMALL = {
     "progan": {"width": 6, "widest": 8, "stage_images": 10, "fade_images": 10},
     "stylegan2": {"width": 6, "widest": 8},
     "biggan": {"width": 8, "attention": 8},
+    "projected": {"width": 6, "features": 6},
     "ensemble": {"member": {"kind": "dcgan", "z_dim": 6, "width": 6, "widest": 8}, "members": 2},
 }
 """Settings with which a kind is small; some networks take 16×16 images only with them."""

@@ -21,6 +21,7 @@ from visavis.networks.minibatch import MinibatchDiscrimination, MinibatchStddev
 from visavis.networks.mlp import MLPBranch, MLPGenerator
 from visavis.networks.patch import PatchGAN
 from visavis.networks.progan import ProGANBranch, ProGANGenerator
+from visavis.networks.projected import ProjectedBranch
 from visavis.networks.r3gan import R3GANBranch, R3GANGenerator
 from visavis.networks.residual import ResidualBranch, ResidualGenerator
 from visavis.networks.roles import Role
@@ -48,6 +49,7 @@ __all__ = [
     "PatchGAN",
     "ProGANBranch",
     "ProGANGenerator",
+    "ProjectedBranch",
     "R3GANBranch",
     "R3GANGenerator",
     "ResidualBranch",
@@ -92,7 +94,8 @@ BranchConfig = Annotated[
     | SNResNetBranch
     | R3GANBranch
     | ProGANBranch
-    | StyleGAN2Branch,
+    | StyleGAN2Branch
+    | ProjectedBranch,
     Field(discriminator="kind"),
 ]
 

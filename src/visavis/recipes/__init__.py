@@ -16,6 +16,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "digits": digits.digits,
     "siamese-catsdogs": siamese.siamese_catsdogs,
     "siamese-catsdogs-64": siamese.siamese_catsdogs_64,
+    "projected-catsdogs": siamese.projected_catsdogs,
     "siamese-catsdogs-as-written": siamese.siamese_catsdogs_as_written,
     "siamese-catsdogs-2": siamese.siamese_catsdogs_2,
     "siamese-catsdogs-2-as-written": siamese.siamese_catsdogs_2_as_written,

@@ -37,8 +37,8 @@ def mnist() -> Recipe:
 
 def stacked_mnist() -> Recipe:
     """Three random digits as the channels of one image: 1,000 modes, the benchmark of the literature."""
-    base, images = mnist(), 200_000
-    adam = Adam(lr=Ramp(start=7e-4, end=5e-5, images=images), beta1=0.0, beta2=0.99)
+    base, images = mnist(), 720_000
+    adam = Adam(lr=Ramp(start=1e-3, end=5e-5, images=images), beta1=0.0, beta2=0.99)
     return base.model_copy(
         update={
             "name": "stacked-mnist",
@@ -48,7 +48,7 @@ def stacked_mnist() -> Recipe:
             "conditional": False,
             "adam": {"G": adam, "D": adam},
             "images": images,
-            "average": Average(halflife=5_000),
+            "average": Average(halflife=Ramp(start=500, end=10_000, images=images)),
             "tick": 1_280,
             "snapshot_every": 25_600,
         }

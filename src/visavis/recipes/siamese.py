@@ -2,8 +2,10 @@
 
 from visavis.core import Ramp
 from visavis.data import DataConfig
+from visavis.data.augment import Augment
 from visavis.networks import (
     CriticConfig,
+    ProjectedBranch,
     ResidualBranch,
     ResidualGenerator,
     SiameseBranch,
@@ -101,6 +103,27 @@ def siamese_catsdogs() -> Recipe:
         conditional=True,
         tick=2_560,
         snapshot_every=25_000,
+    )
+
+
+def projected_catsdogs() -> Recipe:
+    """The pair game on frozen features of ``cifar10r`` (Sauer et al. 2021), so judged in ``cifar10s``."""
+    base = siamese_catsdogs()
+    adam = Adam(lr=Ramp(start=5e-4, end=5e-5, images=300_000), beta1=0.0, beta2=0.99)
+    return base.model_copy(
+        update={
+            "name": "projected-catsdogs",
+            "about": "cats and dogs, 32×32: the difference head on frozen features, DiffAugment, no penalty",
+            "networks": {
+                "G": ResidualGenerator(widths=(128, 64, 32, 16), z_dim=64),
+                "D": CriticConfig(branch=ProjectedBranch(), head="difference"),
+            },
+            "objective": Pairwise(
+                loss="relativistic", augment=Augment(policy=("color", "translation", "cutout"))
+            ),
+            "adam": {"G": adam, "D": adam},
+            "images": 300_000,
+        }
     )
 
 
