@@ -133,6 +133,10 @@ def serve_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pixels", help="of a picture (default 16000000)")
     parser.add_argument("--seconds", help="for a request, at most (default 30)")
     parser.add_argument("--device", default="auto")
+    parser.add_argument(
+        "--engine", choices=("local", "ray"), default="local", help="ray: on a cluster that exists already"
+    )
+    parser.add_argument("--replicas", type=int, help="with --engine ray (default 1)")
 
 
 def serve(given: Namespace) -> None:
@@ -161,7 +165,18 @@ def serve(given: Namespace) -> None:
         print(end="", flush=True)
 
     key = given.api_key or os.environ.get("VISAVIS_API_KEY")
-    start(given.runs, given.host, given.port, key, limits, given.device, ready)
+    asked = (given.runs, given.host, given.port, key, limits, given.device)
+    if given.engine == "local":
+        if given.replicas is not None:
+            raise UserError("--replicas is for --engine ray; start several services on ports of their own")
+        return start(*asked, ready)
+    need("ray", "ray")
+    from visavis.serve.cluster import serve as on_cluster
+
+    replicas = 1 if given.replicas is None else given.replicas
+    if replicas < 1:
+        raise UserError(f"--replicas {replicas} (allowed: 1 or more)")
+    return on_cluster(*asked, replicas, ready)
 
 
 def name_of(run: Path) -> str:

@@ -38,6 +38,15 @@ def named(runs: Sequence[str]) -> dict[str, Path]:
     return found
 
 
+def need_key(host: str, key: str | None) -> None:
+    """Raise :class:`UserError` where other machines may ask and no key is set."""
+    if host not in LOOPBACK and not key:
+        raise UserError(
+            f"--host {host} lets other machines in, so a key is needed; give --api-key, or VISAVIS_API_KEY "
+            "in the environment, or leave --host out"
+        )
+
+
 def opened(host: str, port: int) -> socket.socket:
     """A socket that listens; :class:`UserError` where it cannot."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -124,12 +133,7 @@ def serve(
     Raises :class:`UserError` before anything listens: for runs that cannot be loaded, a port that is taken,
     and another host than this machine's own without a key.
     """
-    own = host in LOOPBACK
-    if not own and not key:
-        raise UserError(
-            f"--host {host} lets other machines in, so a key is needed; give --api-key, or VISAVIS_API_KEY "
-            "in the environment, or leave --host out"
-        )
+    need_key(host, key)
     paths = named(runs)
     models = {name: load(path, device) for name, path in paths.items()}
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -137,7 +141,7 @@ def serve(
     for model in models.values():
         for network in model.networks.values():
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # its stub lacks it
-    application = create_app(models, limits, key, own, paths)
+    application = create_app(models, limits, key, host in LOOPBACK, paths)
     with opened(host, port) as listening:
         url = f"http://{host}:{listening.getsockname()[1]}"
         server = Server(application, listening, limits.drain_seconds, lambda: on_ready(url, list(models)))
