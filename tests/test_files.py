@@ -189,3 +189,26 @@ def test_append_on_a_full_disk(tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").symlink_to("/dev/full")
     with pytest.raises(UserError, match="disk is full"):
         JsonLines(tmp_path / "x.jsonl").append({"images": 1})
+
+
+def test_half_a_folder_is_refused_until_its_command_has_come_to_its_end(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    with pytest.raises(RuntimeError), files.finishing(made, ["a.png", "b.png"]):
+        files.write_atomic(made / "a.png", b"a")
+        raise RuntimeError
+    assert files.promised(made) == {"a.png", "b.png"}
+    assert not files.in_the_way(made)
+    with pytest.raises(
+        UserError, match=r"made' is half a folder: the command that wrote it was stopped; run"
+    ):
+        files.need_finished(made)
+    (made / "own.png").write_bytes(b"the user's")
+    assert files.in_the_way(made)
+    (made / "own.png").unlink()
+    with files.finishing(made, ["a.png", "b.png"]):
+        pass
+    files.need_finished(made)
+    assert files.promised(made) == set()
+    assert files.in_the_way(made)  # whole, so nobody writes over it
+    assert not files.in_the_way(tmp_path / "new")
+    assert files.in_the_way(made / "a.png")

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from visavis import recipes
 from visavis.errors import UserError, unknown
-from visavis.files import to_json, write_json
+from visavis.files import sweep_beside, to_json, write_json
 from visavis.recipes.recipe import Recipe, override
 from visavis.runs.run import run
 from visavis.runs.session import Options
@@ -133,6 +133,7 @@ def evaluate(
             if gallery is not None and parallel.rank() == 0:
                 save_gallery(Path(gallery), found)
         if out is not None and parallel.rank() == 0:
+            sweep_beside(Path(out))
             write_json(out, result)
     return result
 

@@ -9,7 +9,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -143,6 +143,62 @@ def _alive(pid: int) -> bool:
 def sweep(folder: Path) -> None:
     """Remove the temporary files that killed processes left in ``folder`` and below."""
     for file in list(folder.rglob(".*.tmp*")):
+        found = _TEMPORARY.fullmatch(file.name)
+        if found and not _alive(int(found[1])):
+            with suppress(OSError):
+                file.unlink()
+
+
+UNFINISHED = ".unfinished"
+"""While a folder of many files is being written, it holds this file with their names."""
+
+
+@contextmanager
+def finishing(folder: Path, names: Iterable[str] = ()) -> Iterator[None]:
+    """Mark ``folder``, which is made, until the block has written ``names`` into it and has not failed.
+
+    Half a folder is so never taken for a whole one: what reads folders refuses it (:func:`need_finished`),
+    and who runs the same command again may write over what was :func:`promised`.
+    """
+    make_folder(folder)
+    sweep(folder)
+    mark = folder / UNFINISHED
+    write_json(mark, sorted(promised(folder) | set(names)))
+    yield
+    with writing(mark):
+        mark.unlink(missing_ok=True)
+        _flush_folder(folder)
+
+
+def promised(folder: Path) -> set[str]:
+    """Names of the files that a command which did not come to its end was to write into ``folder``."""
+    try:
+        return set(json.loads((folder / UNFINISHED).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return set()
+
+
+def in_the_way(folder: Path) -> bool:
+    """Whether a file stands where ``folder`` is to be, or more in it than a stopped command was to write."""
+    if not folder.is_dir():
+        return folder.exists()
+    may = promised(folder) | {UNFINISHED}
+    files = (file for file in folder.rglob("*") if not file.is_dir() and not _TEMPORARY.fullmatch(file.name))
+    return any(str(file.relative_to(folder)) not in may for file in files)
+
+
+def need_finished(folder: Path) -> None:
+    """Raise :class:`UserError` for a folder whose writer did not come to its end."""
+    if (folder / UNFINISHED).exists():
+        raise UserError(
+            f"'{folder}' is half a folder: the command that wrote it was stopped; run that again, or remove "
+            "the folder"
+        )
+
+
+def sweep_beside(path: Path) -> None:
+    """Remove what killed processes left of ``path`` itself, half written beside it."""
+    for file in path.parent.glob(f".{path.stem}.*.tmp{path.suffix}"):
         found = _TEMPORARY.fullmatch(file.name)
         if found and not _alive(int(found[1])):
             with suppress(OSError):

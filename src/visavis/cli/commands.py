@@ -227,6 +227,7 @@ def compare(given: Namespace) -> None:
 
 def translate(given: Namespace) -> int:
     """Turn pictures into others; 1 if some could not be read."""
+    from visavis.files import finishing
     from visavis.models.load import load
     from visavis.models.translate import BATCH, Translator
     from visavis.models.translate.folder import check_writable, plan, translate_files
@@ -235,7 +236,11 @@ def translate(given: Namespace) -> int:
     jobs = plan(given.images, given.out, given.force)
     translator = Translator(load(given.run, _device(given)), given.direction, given.fit, given.original_size)
     check_writable(given.out)
-    with TrainingProgress(len(jobs), quiet=given.json and not sys.stderr.isatty()) as progress:
+    names = [str(job.target.relative_to(given.out)) for job in jobs]
+    with (
+        finishing(given.out, names),
+        TrainingProgress(len(jobs), quiet=given.json and not sys.stderr.isatty()) as progress,
+    ):
         done = translate_files(
             translator, jobs, given.batch_size or BATCH, lambda images: progress.update(images, {})
         )

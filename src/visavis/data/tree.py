@@ -10,6 +10,7 @@ from visavis.data.account import other_ending
 from visavis.data.cache import hash_bytes, hash_file
 from visavis.data.decode import SUFFIXES
 from visavis.errors import UserError
+from visavis.files import UNFINISHED, need_finished
 
 Parts = tuple[str, ...]
 """A path below the root, as names."""
@@ -56,7 +57,11 @@ class Tree:
 
 
 def walk(root: Path) -> Tree:
-    """The files of a folder, through links; hidden ones and runs (see :data:`RUN`) are passed by."""
+    """The files of a folder, through links; hidden ones and runs (see :data:`RUN`) are passed by.
+
+    Raises :class:`UserError` for a folder that was not finished; one inside it is passed by.
+    """
+    need_finished(root)
     pictures: list[Parts] = []
     folders: list[Parts] = []
     others: dict[Parts, str] = {}
@@ -67,6 +72,8 @@ def walk(root: Path) -> Tree:
             folder, parts = Path(here, name), (*place, name)
             if (folder / RUN).is_file():
                 others[parts] = "run's folder"
+            elif (folder / UNFINISHED).exists():
+                others[parts] = "half a folder: its writer was stopped"
             elif folder.is_symlink() and _leads_back(folder):
                 others[parts] = "link to a folder above itself"
             else:

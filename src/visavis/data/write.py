@@ -25,6 +25,7 @@ def write_images(
     Raises :class:`UserError` as :func:`check_path`.
     """
     check_path(path)
+    files.sweep_beside(path)
     WRITERS[path.suffix.lower()](path, images, labels, classes)
 
 
@@ -60,8 +61,9 @@ def write_folder(path: Path, images: Pixels, labels: Labels | None, classes: tup
         raise UserError(
             f"'{path}' holds other files, such as '{others[0].name}'; give an empty or new folder"
         )
-    for target, image in zip(targets, images, strict=True):
-        files.write_atomic(target, _png(image))
+    with files.finishing(path, (str(target.relative_to(path)) for target in targets)):
+        for target, image in zip(targets, images, strict=True):
+            files.write_atomic(target, _png(image))
 
 
 def _folder_name(label: str) -> str:

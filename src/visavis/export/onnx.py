@@ -82,6 +82,7 @@ def export(model: Model, path: Path, half: bool = False) -> list[Exported]:
 
 def export_part(part: Part, description: Description, path: Path, half: bool = False) -> Exported:
     """Write one network, once its file has been checked; errors as :func:`export`."""
+    files.sweep_beside(path)
     with files.atomic(path) as fresh:
         _write(part, _record(part, description), fresh, half)
         difference, pixels = _differences(part, fresh)

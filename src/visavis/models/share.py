@@ -21,6 +21,7 @@ from visavis.models.results import EVALUATION, result_of
 from visavis.models.snapshot import FORMAT, WEIGHTS, save_snapshot
 
 CONFIG, CARD = "config.json", "README.md"
+WRITTEN = (WEIGHTS, CONFIG, CARD, EVALUATION, ".eval_results/visavis.yaml")
 WANTED = [WEIGHTS, CONFIG, CARD, EVALUATION, ".eval_results/*"]
 
 
@@ -58,10 +59,10 @@ class Shared(ModelHubMixin, library_name="visavis"):
 
 def save(model: Model, folder: Path, name: str = "", licence: str | None = None) -> None:
     """Write the folder of a model; raises :class:`UserError` where something stands."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if files.in_the_way(folder):
         raise UserError(f"'{folder}' exists; give another folder, or remove it")
-    files.make_folder(folder)
-    Shared(model, name or folder.resolve().name, licence).save_pretrained(folder)
+    with files.finishing(folder, WRITTEN):
+        Shared(model, name or folder.resolve().name, licence).save_pretrained(folder)
 
 
 def push(model: Model, repository: str, licence: str | None = None, **how: Any) -> str:

@@ -120,6 +120,7 @@ def find_snapshot(path: Path) -> Path:
         raise UserError(f"no run at '{path}'; train one with: visavis train --out {path}")
     found = snapshots(path)
     if not found and (path / WEIGHTS).is_file():
+        files.need_finished(path)
         return path / WEIGHTS
     if not found:
         raise UserError(f"'{path}' holds no snapshot yet; train on with: visavis train --out {path}")

@@ -6,7 +6,8 @@
 import csv
 import io
 import math
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,16 @@ def _csv_lines(rows: Iterable[Mapping[str, object]], columns: Iterable[str]) -> 
     text, names = io.StringIO(), list(columns)
     csv.writer(text, lineterminator="\n").writerows([_cell(row.get(name)) for name in names] for row in rows)
     return text.getvalue()
+
+
+def _quiet(
+    failed: threading.ExceptHookArgs,
+    before: Callable[[threading.ExceptHookArgs], object] = threading.excepthook,
+) -> None:
+    """Say nothing of a disk that fails TensorBoard's own thread: the next call to it raises the same."""
+    own = type(failed.thread).__module__.startswith("tensorboard")
+    if not (own and isinstance(failed.exc_value, OSError)):
+        before(failed)
 
 
 class RunLog:
@@ -127,6 +138,7 @@ class RunLog:
                 self._tensorboard = False
                 return None
             folder = self.folder / "tensorboard"
+            threading.excepthook = _quiet
             with writing(folder):
                 self._writer = SummaryWriter(str(folder), purge_step=self._purge_step)
             self._purge_step = None

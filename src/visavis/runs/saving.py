@@ -39,16 +39,19 @@ def _check_finite(state: State) -> None:
 
 
 def save_snapshot(session: Session) -> None:
-    """Weights, sample grid and curves as of now; older snapshots than the recipe keeps are removed."""
+    """Sample grid, curves and weights as of now; older snapshots than the recipe keeps are removed.
+
+    The weights come last: where they stand, the others do, whenever the process was killed.
+    """
     state, out, keep = session.state, session.options.out, session.recipe.keep_snapshots
-    _write_snapshot(session, snapshot.snapshot_path(out, state.images))
-    if keep is not None:
-        for old in snapshot.snapshots(out)[:-keep]:
-            old.unlink()
     sample_grid(session)
     if session.recipe.task == "generate":
         guard(session)
     plot_curves(session.log.rows(), out / "curves.png", title=session.recipe.name)
+    _write_snapshot(session, snapshot.snapshot_path(out, state.images))
+    if keep is not None:
+        for old in snapshot.snapshots(out)[:-keep]:
+            old.unlink()
 
 
 def guard(session: Session) -> None:
@@ -56,6 +59,8 @@ def guard(session: Session) -> None:
     from visavis.runs.guard import as_row, look, said_before, warnings
 
     stats, images = session.log.rows(), session.state.images
+    if any(row.get("event") == "guard" and row["images"] == images for row in stats):
+        return  # a process that was killed since then has looked
     found = look(averaged(session), session.data, stats)
     told = warnings(found)
     for kind in told.keys() - said_before(stats):

@@ -176,10 +176,12 @@ def update(state: State, phase: Phase, batch: Batch, schedule: Schedule) -> Scal
     with autocast(schedule.precision, _device(state)):
         loss, scalars = phase.loss(dict(state.nets.items()), batch, state.images)
     loss.backward()  # type: ignore[no-untyped-call]
-    scalars = {name: value.detach() for name, value in scalars.items()}
+    scalars = {name: value.detach().float().clone() for name, value in scalars.items()}
+    of_all = list(scalars.values())  # so every process has the same sums, and a checkpoint may be any one's
     for name in phase.trains:
         gradients = [p.grad for p in state.nets[name].parameters() if p.grad is not None]
-        parallel.average(gradients)
+        parallel.average([*gradients, *of_all])
+        of_all = []
         scalars[f"grad_norm/{name}"] = torch.nn.utils.get_total_norm(gradients)
         _set_rates(state.optimisers[name], schedule.adam[name], state.images)
         state.optimisers[name].step()
@@ -235,11 +237,10 @@ def take_report(state: State) -> Report:
 
 
 def _means(state: State) -> dict[str, float]:
-    """The means since the last report, over all processes; sums carry any NaN in between to here."""
+    """The means since the last report; sums carry any NaN in between to here."""
     if not state.sums:
         return {}
     means = torch.stack([total / state.counts[name] for name, total in state.sums.items()])
-    parallel.average([means])
     scalars = dict(zip(state.sums, means.tolist(), strict=True))
     broken = [f"{name} = {value}" for name, value in scalars.items() if not math.isfinite(value)]
     if broken:

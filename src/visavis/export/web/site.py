@@ -56,12 +56,13 @@ def write_page(model: Model, path: Path, name: str) -> dict[str, Any]:
     there, and as :func:`visavis.export.onnx.export`.
     """
     single = path.suffix.lower() in (".html", ".htm")
-    if path.exists() and (single or not path.is_dir() or any(path.iterdir())):
+    if path.exists() if single else files.in_the_way(path):
         raise UserError(f"'{path}' exists; give another --web, or remove it")
     assets = model_assets(model)
     packed = {each: gzip.compress(data, 9, mtime=0) for each, data in assets.items()} | runtime()
     config = configure(model, name, _digest(assets))
     if single:
+        files.sweep_beside(path)
         files.write_atomic(path, compose(config, packed).encode())
     else:
         write_folder(path, config, packed)
@@ -75,14 +76,18 @@ def write_page(model: Model, path: Path, name: str) -> dict[str, Any]:
 
 def write_folder(path: Path, config: Mapping[str, Any], packed: Mapping[str, bytes]) -> None:
     """Everything of the folder; ``index.html`` comes last, so that half a folder shows nothing."""
-    for each, data in packed.items():
-        files.write_atomic(path / "assets" / f"{each}.gz", data)
-    files.write_atomic(path / LICENCE.name, LICENCE.read_bytes())
     readme = SPACE.format(
         title=json.dumps(config["title"]), line=config["line"], version=__version__, runtime=VERSION
     )
-    files.write_atomic(path / "README.md", readme.encode())
-    files.write_atomic(path / "index.html", compose(config, {}).encode())
+    contents = {
+        **{f"assets/{each}.gz": data for each, data in packed.items()},
+        LICENCE.name: LICENCE.read_bytes(),
+        "README.md": readme.encode(),
+        "index.html": compose(config, {}).encode(),
+    }
+    with files.finishing(path, contents):
+        for name, data in contents.items():
+            files.write_atomic(path / name, data)
 
 
 def model_assets(model: Model) -> dict[str, bytes]:

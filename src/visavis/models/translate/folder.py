@@ -51,7 +51,8 @@ def plan(images: Sequence[Path], out: Path, force: bool = False) -> list[Job]:
 
     A file becomes ``out/NAME.png``, one in a folder keeps its path below that folder.  Raises
     :class:`UserError` for a path that is not there or holds no picture, two pictures of one name, a result
-    that would take the place of a picture to be read, and one that exists, unless ``force``.
+    that would take the place of a picture to be read, and one that exists, unless ``force`` or a translation
+    that was stopped was to write it.
     """
     jobs = [job for given in images for job in _jobs(given, out)]
     sources = {job.source.resolve() for job in jobs}
@@ -67,8 +68,9 @@ def plan(images: Sequence[Path], out: Path, force: bool = False) -> list[Job]:
             raise UserError(
                 f"'{job.target}' is a picture to be read, and is not replaced; give another --out"
             )
+    may = {out / name for name in files.promised(out)}
     for job in jobs:
-        if job.target.exists() and not force:
+        if job.target.exists() and not force and job.target not in may:
             raise UserError(f"'{job.target}' exists; give --force to replace it, or another --out")
     return jobs
 
