@@ -539,12 +539,19 @@ def walk(n: int | None, seed: int, jobs: int) -> dict[str, Any]:
     return {
         "cases": len(rows),
         "seed": seed,
+        "all": _all(points),
         "points": points,
         "by_command": dict(Counter(row["command"] for row in rows)),
         "by_fault": dict(Counter(row["fault"] for row in rows)),
         "failed": [row for row in rows if row["broken"]],
         "seconds": round(time.monotonic() - began, 1),
     }
+
+
+def _all(points: dict[str, int]) -> int:
+    """How many cases the whole product has."""
+    faults = {name: len(FAULTS) - (command.processes == 1) for name, command in commands().items()}
+    return sum(n * faults[name] for name, n in points.items())
 
 
 def _job(folder: Path, n: int | None, seed: int, job: int, jobs: int, to: int) -> None:

@@ -246,7 +246,10 @@ def _statistics_arguments(measure: Parser) -> None:
 
 def _features_arguments(judge: Parser) -> None:
     """What says how images are read and which features see them."""
-    judge.add_argument("--features", help="digitsr, mnistr, cifar10r, inception, module:path (by size)")
+    judge.add_argument(
+        "--features",
+        help="digitsr, mnistr, cifar10r, cifar10s, inception, module:path (by size); several: a,b",
+    )
     judge.add_argument("--weights", type=Path, help="the features' weights, as inception needs")
     judge.add_argument("--resize", help="the rule that fits images to the features, by name")
     judge.add_argument("--resolution", type=_positive, help="resize the images to this many pixels")

@@ -40,7 +40,7 @@ from visavis.judge.score import quality_row
 from visavis.judge.seen import Seen
 from visavis.judge.steps import SILENT, Steps, counted
 from visavis.metrics.collapse import Pairs, closest_pairs
-from visavis.metrics.features import EXTRACTORS, default_features, load_extractor
+from visavis.metrics.features import EXTRACTORS, features_beside, load_extractor
 
 if TYPE_CHECKING:
     from visavis.metrics.features import Extractor
@@ -116,7 +116,7 @@ def evaluate(
     source = open_images(given, options)
     before = read_result(against) if against is not None and is_result(against) else None
     rival = open_images(against, options) if against is not None and before is None else None
-    seer = counted(extractor or extractor_for(source.shape, options), steps)
+    seer = counted(extractor or extractor_for(source.shape, options, source.trained_in), steps)
     steps.begin("features of real images")
     real = open_reference(source, options, seer)
     steps.begin("taking images")
@@ -155,9 +155,11 @@ def open_images(given: str | Path, options: Options) -> Source:
     return open_source(given, raw, classes, resolution, options.skip_broken, options.device, options.range)
 
 
-def extractor_for(shape: Shape, options: Options) -> Extractor:
-    """The extractor that the options name (the first), or the one for images of ``shape``."""
-    name = (options.features or default_features(shape)).split(",")[0]
+def extractor_for(shape: Shape, options: Options, trained_in: Collection[str] = ()) -> Extractor:
+    """The extractor that the options name (the first), or one for images of ``shape`` that none was
+    ``trained_in``.
+    """
+    name = (options.features or features_beside(shape, trained_in)).split(",")[0]
     return load_extractor(name, options.weights, options.resize, options.device)
 
 

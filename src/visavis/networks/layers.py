@@ -14,7 +14,7 @@ class BatchNorm2d(nn.BatchNorm2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """``x: [N, C, H, W]`` -> the same shape."""
-        return _over_processes(self, x) if self.training and parallel.active() else super().forward(x)
+        return _over_processes(self, x) if self.training and parallel.apart() else super().forward(x)
 
 
 class BatchNorm1d(nn.BatchNorm1d):
@@ -22,7 +22,7 @@ class BatchNorm1d(nn.BatchNorm1d):
 
     def forward(self, x: Tensor) -> Tensor:
         """``x: [N, C]`` -> the same shape."""
-        return _over_processes(self, x) if self.training and parallel.active() else super().forward(x)
+        return _over_processes(self, x) if self.training and parallel.apart() else super().forward(x)
 
 
 def _over_processes(norm: nn.BatchNorm1d | nn.BatchNorm2d, x: Tensor) -> Tensor:

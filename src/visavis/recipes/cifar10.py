@@ -202,7 +202,8 @@ def r3gan_cifar10() -> Recipe:
     """Huang et al. 2024, "The GAN is dead; long live the GAN!", its CIFAR-10 networks to the parameter.
 
     Batches of 512; rate, γ, β₂ and the average's half-life move over the first 20 M images; made for
-    several GPUs: one of 80 GB does not hold 512 in fp32, but 256 in bf16 (`results/gpu.json`).
+    several GPUs: one of 80 GB does not hold 512 in fp32 (``--accumulate 4`` takes them in parts), but 256 in
+    bf16 (`results/gpu.json`).
     """
     images, moving = 250_000_000, 20_000_000
     adam = Adam(

@@ -26,8 +26,10 @@ class Recipe(Config):
     ``keep_snapshots`` are kept (None: all). ``metrics``: names of ``visavis.metrics.METRICS`` taken of
     ``metric_samples`` images when training ends.  ``watch``: evaluation on the way there.
     ``precision``: ``auto`` is bf16 where the hardware multiplies it and fp32 elsewhere; a run settles and
-    records which.  ``plan``: that the fields follow from the pictures, and from what (None: they stand as
-    they are).  ``judged``: a run that ends is judged and gets its page without being asked.
+    records which.  ``accumulate``: a batch is taken in so many parts, one after the other, where memory is
+    short; the step is the same to rounding.  ``plan``: that the fields follow from the pictures, and from
+    what (None: they stand as they are).  ``judged``: a run that ends is judged and gets its page without
+    being asked.
     """
 
     name: Name
@@ -40,6 +42,7 @@ class Recipe(Config):
     images: PositiveInt
     average: Average = Average()
     precision: Precision | Literal["auto"] = "fp32"
+    accumulate: PositiveInt = 1
     channels_last: bool = False
     conditional: bool = False
     seed: NonNegativeInt = 0
@@ -61,6 +64,11 @@ class Recipe(Config):
                         f"{field} lack '{name}', which the objective trains; give --{field}.{name}"
                     )
         self.objective.check(self.networks, self.data)
+        if self.batch_size % self.accumulate:
+            raise ValueError(
+                f"a batch of {self.batch_size} has no {self.accumulate} equal parts; give a --batch-size "
+                "that is a multiple of --accumulate"
+            )
         return self
 
     @property
@@ -77,6 +85,7 @@ class Recipe(Config):
             adam=self.adam,
             average=self.average,
             precision=self.precision,
+            accumulate=self.accumulate,
             seed=self.seed,
         )
 

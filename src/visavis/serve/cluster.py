@@ -5,7 +5,10 @@ and hold back what exceeds ``queue``.  The runs' folders, or the hub, must be re
 the cluster, and visavis installed there.  Needs the extra ``ray``.
 """
 
+import logging
+import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +24,7 @@ from visavis.serve.app import Application, create_app
 from visavis.serve.limits import Limits
 from visavis.serve.start import named, need_key
 
+CONNECT_SECONDS = 5.0
 NAME = "visavis"
 """Of the application on the cluster; a second one of that name replaces the first."""
 
@@ -33,7 +37,7 @@ def deployed(paths: Mapping[str, Path], limits: Limits, key: str | None, device:
         models = {name: load(path, device) for name, path in where.items()}
         return create_app(models, limits, key, local=False, runs=where)
 
-    deployment = ray_serve.deployment(
+    deployment: Any = ray_serve.deployment(
         ray_serve.ingress(build)(),
         name=NAME,
         num_replicas=replicas,
@@ -50,12 +54,14 @@ def join() -> None:
     """Join the cluster of ``RAY_ADDRESS``, or this machine's; :class:`UserError` where there is none."""
     if ray.is_initialized():
         return
+    mend = "start one with 'ray start --head', or name it in RAY_ADDRESS"
+    host, colon, port = os.environ.get("RAY_ADDRESS", "").rpartition(":")
     try:
-        ray.init(address="auto", log_to_driver=False, logging_level="error")
-    except ConnectionError:
-        raise UserError(
-            "no cluster of Ray is found; start one with 'ray start --head', or name it in RAY_ADDRESS"
-        ) from None
+        if colon and port.isdecimal():  # Ray itself would wait for minutes
+            socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+        ray.init(address="auto", log_to_driver=False, logging_level=logging.ERROR)
+    except OSError:  # a ConnectionError too
+        raise UserError(f"no cluster of Ray answers; {mend}") from None
 
 
 def serve(

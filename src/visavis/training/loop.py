@@ -59,6 +59,7 @@ class Schedule(Config):
     adam: Mapping[str, Adam]
     average: Average = Average()
     precision: Precision = "fp32"
+    accumulate: PositiveInt = 1
     seed: int = 0
 
 
@@ -171,12 +172,7 @@ def train(
 
 def update(state: State, phase: Phase, batch: Batch, schedule: Schedule) -> Scalars:
     """One optimiser step of one phase; networks that it does not train get no gradients."""
-    for name, net in state.nets.items():
-        net.requires_grad_(name in phase.trains)
-    with autocast(schedule.precision, _device(state)):
-        loss, scalars = phase.loss(dict(state.nets.items()), batch, state.images)
-    loss.backward()  # type: ignore[no-untyped-call]
-    scalars = {name: value.detach().float().clone() for name, value in scalars.items()}
+    scalars = gradients_of(state, phase, batch, schedule)
     of_all = list(scalars.values())  # so every process has the same sums, and a checkpoint may be any one's
     for name in phase.trains:
         gradients = [p.grad for p in state.nets[name].parameters() if p.grad is not None]
@@ -189,6 +185,44 @@ def update(state: State, phase: Phase, batch: Batch, schedule: Schedule) -> Scal
     with torch.no_grad():
         phase.after(dict(state.nets.items()))
     return scalars
+
+
+def gradients_of(state: State, phase: Phase, batch: Batch, schedule: Schedule) -> Scalars:
+    """Add a phase's gradients to those of the networks that it trains; its scalars.
+
+    The batch may be taken in parts, one after the other, each with the draws that its images have in the
+    whole: what is a mean over images has the same gradient, to rounding.
+    """
+    for name, net in state.nets.items():
+        net.requires_grad_(name in phase.trains)
+    parts, seed = schedule.accumulate, torch.initial_seed()
+    sums: Scalars = {}
+    for number, images in enumerate(_parts(batch, schedule.batch_size // parallel.world_size(), parts)):
+        if number:
+            torch.manual_seed(seed)
+        with parallel.part(number, parts), autocast(schedule.precision, _device(state)):
+            loss, scalars = phase.loss(dict(state.nets.items()), images, state.images)
+        (loss / parts if parts > 1 else loss).backward()  # type: ignore[no-untyped-call]
+        for name, value in scalars.items():
+            sums[name] = sums.get(name, 0.0) + value.detach().float() / parts
+    return sums
+
+
+def _parts(batch: Batch, size: int, parts: int) -> Iterator[Batch]:
+    """The batch as it is, or so many equal parts of it in their order.
+
+    A step may hold several batches of ``size`` images, one after the other: a part has its share of each.
+    """
+    if parts == 1:
+        yield batch
+        return
+
+    def shares(x: Tensor | None) -> list[Tensor | None]:
+        if x is None:
+            return [None] * parts
+        return [share.flatten(0, 1) for share in x.view(-1, size, *x.shape[1:]).chunk(parts, 1)]
+
+    yield from (type(batch)(*each) for each in zip(*map(shares, batch), strict=True))
 
 
 def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[object]:

@@ -18,6 +18,8 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
 
+from visavis.errors import UserError
+
 T = TypeVar("T")
 
 
@@ -31,14 +33,43 @@ def active() -> bool:
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
+_part: ContextVar[tuple[int, int]] = ContextVar("part", default=(0, 1))
+
+
+@contextmanager
+def part(number: int, of: int) -> Iterator[None]:
+    """Inside, this process is for draws what ``of`` processes would be one after the other: the ``number``-th
+    of them.  What looks at the batch as a whole is refused.
+    """
+    token = _part.set((number, of))
+    try:
+        yield
+    finally:
+        _part.reset(token)
+
+
 def world_size() -> int:
-    """How many processes train together."""
-    return dist.get_world_size() if active() else 1
+    """How many processes train together, or parts of their batches."""
+    return (dist.get_world_size() if active() else 1) * _part.get()[1]
 
 
 def rank() -> int:
-    """This process's number; 0 writes the files."""
-    return dist.get_rank() if active() else 0
+    """This process's number, or its part's; 0 writes the files."""
+    number, parts = _part.get()
+    return (dist.get_rank() if active() else 0) * parts + number
+
+
+def apart() -> bool:
+    """Whether others of this batch are elsewhere: in other processes, or in parts before or to come."""
+    return active() or _part.get()[1] > 1
+
+
+def _need_whole() -> None:
+    if _part.get()[1] > 1:
+        raise UserError(
+            "this game or network looks at the batch as a whole (batch normalisation, all pairs, minibatch "
+            "statistics, ADA, …), so its batches cannot be taken in parts; give --accumulate 1"
+        )
 
 
 def launched() -> bool:
@@ -173,11 +204,13 @@ class _Scatter(torch.autograd.Function):
 
 def gather(x: Tensor) -> Tensor:
     """``[n, …]`` of this process -> ``[n · processes, …]`` of all, differentiable (twice)."""
+    _need_whole()
     return _apply(_Gather, x) if active() else x
 
 
 def mean(x: Tensor) -> Tensor:
     """The average of ``x`` over processes, differentiable (twice)."""
+    _need_whole()
     return _apply(_Sum, x) / world_size() if active() else x
 
 
@@ -189,7 +222,7 @@ def average(tensors: Iterable[Tensor]) -> None:
         return
     flat = torch.cat([t.reshape(-1) for t in listed])
     dist.all_reduce(flat)
-    flat /= world_size()
+    flat /= dist.get_world_size()
     for tensor, part in zip(listed, torch.split(flat, [t.numel() for t in listed]), strict=True):
         tensor.copy_(part.view_as(tensor))
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 
 from visavis.core import Objective, mix
-from visavis.training.loop import Batches, Schedule, State, autocast
+from visavis.training.loop import Batches, Schedule, State, gradients_of
 
 BETTER, MUCH_BETTER = 0.9, 0.67
 """Another number is taken up where its step takes less than this share of the time; when a run goes on, much
@@ -57,16 +57,12 @@ def rehearsal(state: State, objective: Objective, batches: Batches, schedule: Sc
     def step(k: int) -> None:
         kept = {key: value.clone() for key, value in state.nets.state_dict().items() if key in moved}
         number = state.images // schedule.batch_size + k
-        batch, device = batches(number), next(state.nets.parameters()).device
+        batch = batches(number)
         for index, phase in enumerate(objective.phases()):
             if not phase.due(number, state.images):
                 continue
             torch.manual_seed(mix(schedule.seed, number, index))
-            for name, net in state.nets.items():
-                net.requires_grad_(name in phase.trains)
-            with autocast(schedule.precision, device):
-                loss, _ = phase.loss(dict(state.nets.items()), batch, state.images)
-            loss.backward()  # type: ignore[no-untyped-call]
+            gradients_of(state, phase, batch, schedule)
             state.nets.zero_grad(set_to_none=True)
         state.nets.load_state_dict(kept, strict=False)
 

@@ -16,7 +16,7 @@ from visavis.data.digits import digits
 from visavis.data.mnist import mnist
 from visavis.data.pixels import to_float
 from visavis.errors import UserError
-from visavis.metrics.features import Extractor, default_features, load_extractor
+from visavis.metrics.features import Extractor, default_features, features_beside, load_extractor
 from visavis.metrics.features.resize import RESIZE
 from visavis.metrics.frechet import frechet_distance
 from visavis.metrics.kernel import kernel_distance
@@ -24,6 +24,7 @@ from visavis.metrics.manifold import manifold
 from visavis.networks.cifar_classifier import CIFAR10R, CIFAR10R_SHA256, CLASSES, load_cifar_classifier
 from visavis.networks.classifier import DIGITSR, DIGITSR_SHA256, load_digit_classifier
 from visavis.networks.mnist_classifier import MNISTR_SHA256, load_mnist_classifier
+from visavis.networks.patch_mixer import CIFAR10S_SHA256, load_patch_mixer
 
 CIFAR = Path(__file__).parents[4] / "shared" / "data" / "cifar10"
 
@@ -92,6 +93,24 @@ def test_cifar10r_is_the_shipped_network_on_pixels_as_they_are(cifar10r: Extract
     assert_close(found.logits, network(x), rtol=1e-5, atol=1e-5)
     assert found.vectors.shape == (11, cifar10r.dims)
     assert found.vectors.dtype == found.logits.dtype == torch.float32
+
+
+def test_cifar10s_is_the_shipped_network_and_names_no_class() -> None:
+    extractor = replace(load_extractor("cifar10s"), batch_size=8)
+    assert (extractor.sha256, extractor.resize, extractor.classes) == (CIFAR10S_SHA256, "bicubic-pil", ())
+    images = noise(11)
+    found = extractor(images)
+    assert found.logits is None and found.vectors.shape == (11, extractor.dims)
+    assert_close(
+        found.vectors, load_patch_mixer()(to_float(images.permute(0, 3, 1, 2))), rtol=1e-4, atol=1e-5
+    )
+    assert_equal_to_rounding(replace(extractor, batch_size=3)(images).vectors, found.vectors)
+
+
+def test_where_a_generator_was_trained_in_features_others_judge_it() -> None:
+    assert features_beside(Shape(3, 32), ()) == "cifar10r"
+    assert features_beside(Shape(3, 32), ("cifar10r",)) == "cifar10s"
+    assert features_beside(Shape(1, 28), ("mnistr",)) == "mnistr"  # and is told that it flatters
 
 
 def test_other_sizes_are_resized_by_the_named_rule_and_grey_becomes_rgb(cifar10r: Extractor) -> None:

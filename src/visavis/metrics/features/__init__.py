@@ -1,6 +1,6 @@
 """From images to feature vectors: the named extractors whose features the distances compare."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from visavis.core import Shape
@@ -9,12 +9,13 @@ from visavis.metrics.features import inception, own, shipped
 from visavis.metrics.features.extractor import Extractor, Features
 from visavis.metrics.features.resize import RESIZE
 
-__all__ = ["EXTRACTORS", "Extractor", "Features", "default_features", "load_extractor"]
+__all__ = ["EXTRACTORS", "Extractor", "Features", "default_features", "features_beside", "load_extractor"]
 
 EXTRACTORS: dict[str, Callable[[Path | None, str | None, str], Extractor]] = {
     "digitsr": shipped.digitsr,
     "mnistr": shipped.mnistr,
     "cifar10r": shipped.cifar10r,
+    "cifar10s": shipped.cifar10s,
     "inception": inception.inception,
 }
 """Name -> function of weights, resize rule and device."""
@@ -27,6 +28,12 @@ DIGITS = {8: "digitsr", 28: "mnistr"}
 def default_features(shape: Shape) -> str:
     """The extractor for images of ``shape``: ``digitsr`` at 8x8, ``mnistr`` at 28x28, else ``cifar10r``."""
     return DIGITS.get(shape.resolution, "cifar10r")
+
+
+def features_beside(shape: Shape, trained_in: Collection[str]) -> str:
+    """:func:`default_features`, or where a generator was trained in these another extractor that fits."""
+    name = default_features(shape)
+    return "cifar10s" if name in trained_in and name == "cifar10r" else name
 
 
 def load_extractor(

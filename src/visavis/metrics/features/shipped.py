@@ -1,4 +1,4 @@
-"""The extractors that the project trained itself and ships: ``digitsr``, ``mnistr`` and ``cifar10r``."""
+"""The extractors that the project trained and ships: ``digitsr``, ``mnistr``, ``cifar10r``, ``cifar10s``."""
 
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from visavis.metrics.features.extractor import Extractor, in_colour, resized, ta
 from visavis.networks.cifar_classifier import CIFAR10R, CIFAR10R_SHA256, CLASSES, load_cifar_classifier
 from visavis.networks.classifier import DIGITSR, DIGITSR_SHA256, DigitClassifier, load_digit_classifier
 from visavis.networks.mnist_classifier import MNISTR, MNISTR_SHA256, MnistClassifier, load_mnist_classifier
+from visavis.networks.patch_mixer import CIFAR10S, CIFAR10S_SHA256, load_patch_mixer
 
 
 def digitsr(weights: Path | None, resize: str | None, device: str) -> Extractor:
@@ -71,6 +72,19 @@ def cifar10r(weights: Path | None, resize: str | None, device: str) -> Extractor
     dims = network.config.widths[-1]
     takes = takes_pictures if rule != "none" else _takes_32
     return Extractor("cifar10r", CIFAR10R_SHA256, dims, CLASSES, rule, 64, read, takes, device)
+
+
+def cifar10s(weights: Path | None, resize: str | None, device: str) -> Extractor:
+    """Features that were learned from CIFAR-10's images without their classes, from images of any size."""
+    rule = resize or "bicubic-pil"
+    network = load_patch_mixer(weights or CIFAR10S).to(device)
+
+    def read(x: Tensor) -> tuple[Tensor, Tensor | None]:
+        images = resized(in_colour(x).float(), 32, rule) / 127.5 - 1
+        return network(images), None
+
+    takes = takes_pictures if rule != "none" else _takes_32
+    return Extractor("cifar10s", CIFAR10S_SHA256, network.config.width, (), rule, 64, read, takes, device)
 
 
 def _takes_32(shape: Shape) -> str | None:
