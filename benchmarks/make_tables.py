@@ -13,9 +13,6 @@ from collections.abc import Callable
 from catalogue_page import TABLES as CATALOGUE
 from catalogue_page import score as catalogue_score
 from claims_table import TABLES as CLAIMS
-from crash_table import crash
-from failures import TABLES as FAILURES
-from finite import finite
 from gpu import gpu
 from image_tables import TABLES as IMAGES
 from image_tables import distance, duration, interval
@@ -27,6 +24,7 @@ from own_pictures import TABLES as OWN_PICTURES
 from pairs_tables import TABLES as PAIRS
 from tables import ROOT, Row, results, table
 from threads import threads
+from two_judges import two_judges
 
 SCORES = ROOT / "src/visavis/recipes/scores.json"
 
@@ -196,8 +194,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "kept-memory": kept_memory,
     "threads": threads,
     "gpu": gpu,
-    "crash": crash,
-    "finite": finite,
+    "two-judges": two_judges,
     "catsdogs": catsdogs,
     **JUDGE,
     **PAIRS,
@@ -205,7 +202,6 @@ TABLES: dict[str, Callable[[], str]] = {
     **NARROW,
     **IMAGES,
     **CLAIMS,
-    **FAILURES,
     **CATALOGUE,
     **OWN_PICTURES,
 }

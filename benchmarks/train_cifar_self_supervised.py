@@ -110,7 +110,9 @@ def train(x: Tensor, seconds: float, checkpoint: Path | None) -> tuple[PatchMixe
         step, spent = step + 1, time.perf_counter() - began
         if step % 200 == 0:
             print(
-                f"{spent:.0f} s, {step * BATCH} images: loss {float(loss):.3f}", file=sys.stderr, flush=True
+                f"{spent:.0f} s, {step * BATCH} images: loss {float(loss.detach()):.3f}",
+                file=sys.stderr,
+                flush=True,
             )
         if checkpoint and spent - told > 120:
             told = spent

@@ -209,7 +209,7 @@ def test_digits_of_another_size_are_read_where_a_rule_is_given() -> None:
 
 
 def test_names_and_rules_that_are_unknown_are_refused() -> None:
-    with pytest.raises(UserError, match="did you mean 'cifar10r'"):
+    with pytest.raises(UserError, match=r"did you mean 'cifar10[rs]'"):
         load_extractor("cifar10")
     with pytest.raises(UserError, match="did you mean 'bilinear'"):
         load_extractor("cifar10r", resize="bilinea")
