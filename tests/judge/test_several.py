@@ -45,20 +45,20 @@ class Shown(nn.Module):
 def attacked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Digits with noise, and what post-training on ``fd_digitsr`` made of them."""
     place = tmp_path_factory.mktemp("attack")
-    network = load_digit_classifier().double()
-    real = torch.from_numpy(digits("train")[0]).double().permute(0, 3, 1, 2) / 127.5 - 1
+    network = load_digit_classifier()
+    real = torch.from_numpy(digits("train")[0]).float().permute(0, 3, 1, 2) / 127.5 - 1
     with torch.no_grad():
-        moments = Moments.of(network.features(real))
+        moments = Moments.of(network.features(real).double())
     values, directions = torch.linalg.eigh(moments.covariance)
     factor = directions * values.clamp(min=0).sqrt()
     draws = torch.Generator().manual_seed(0)
     start = real[torch.randperm(len(real), generator=draws)[:N]]
-    start = (start + 0.5 * torch.randn(start.shape, generator=draws, dtype=torch.float64)).clamp(-1, 1)
+    start = (start + 0.5 * torch.randn(start.shape, generator=draws)).clamp(-1, 1)
     made = Shown(start)
     optimiser = torch.optim.Adam(made.parameters(), 0.02)
-    for _ in range(60):
+    for _ in range(40):
         optimiser.zero_grad()
-        frechet(network.features(made()), moments.mean, factor).backward()
+        frechet(network.features(made()).double(), moments.mean, factor).backward()
         optimiser.step()
     paths = place / "after.npz", place / "before.npz"
     for path, images in zip(paths, (made().detach(), start), strict=True):

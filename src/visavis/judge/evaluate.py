@@ -112,6 +112,7 @@ def evaluate(
     be compared pairwise, or a stored result.  ``extractor`` replaces the one that the options name.
     ``steps`` are told how far it is.  Raises :class:`UserError` for every mistake that a user can mend.
     """
+    more_features = others_of(options)
     steps.begin("reading images")
     source = open_images(given, options)
     before = read_result(against) if against is not None and is_result(against) else None
@@ -129,7 +130,7 @@ def evaluate(
         need_equal(told, record(other, real, options.seed, options.device))
     found = judge_sample(sample, source, real, options, steps)
     views = [several.View(real, found.made, None)]
-    for name in others_of(options):
+    for name in more_features:
         steps.begin(f"features of {name}")
         more = load_extractor(name, None, None, options.device)
         views.append(several.view(sample, other, open_reference(source, options, counted(more, steps))))
