@@ -61,7 +61,7 @@ def save(model: Model, folder: Path, name: str = "", licence: str | None = None)
     """Write the folder of a model; raises :class:`UserError` where something stands."""
     if files.in_the_way(folder):
         raise UserError(f"'{folder}' exists; give another folder, or remove it")
-    with files.finishing(folder, WRITTEN):
+    with files.finishing(folder, WRITTEN), files.writing(folder):
         Shared(model, name or folder.resolve().name, licence).save_pretrained(folder)
 
 

@@ -47,7 +47,9 @@ def save_snapshot(session: Session) -> None:
     sample_grid(session)
     if session.recipe.task == "generate":
         guard(session)
-    plot_curves(session.log.rows(), out / "curves.png", title=session.recipe.name)
+    rows = session.log.rows()
+    if any("event" not in row for row in rows):  # none in a run that was stopped before its first step
+        plot_curves(rows, out / "curves.png", title=session.recipe.name)
     _write_snapshot(session, snapshot.snapshot_path(out, state.images))
     if keep is not None:
         for old in snapshot.snapshots(out)[:-keep]:
