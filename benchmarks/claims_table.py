@@ -119,33 +119,6 @@ def _ranks(values: list[float]) -> list[float]:
     return ranks
 
 
-FAILURES = (
-    "base",
-    "BatchNorm of D over real and generated together",
-    "minimax",
-    "minimax, five D steps",
-    "rate of D × 4",
-    "batch 16",
-)
-
-
-def failures(name: str) -> str:
-    """How the logs of runs that fail end, beside those of others: means over three seeds."""
-    rows = results(name)["rows"]
-    lines = []
-    for side in FAILURES:
-        last = [row["last"] for row in rows if row["side"] == side]
-        shown = [f"{statistics.fmean(_values(rows, side)):.1f}"]
-        shown += [f"{statistics.fmean(each[key] for each in last):.2g}" for key in ("loss/D", "loss/G")]
-        accuracy = (
-            f"{statistics.fmean(each[f'accuracy/{of}'] for each in last):.0%}" for of in ("real", "fake")
-        )
-        shown += [*accuracy, f"{statistics.fmean(each['grad_norm/G'] for each in last):.2g}"]
-        lines.append([side, *shown])
-    header = ["run", "FD", "loss of D", "loss of G", "D right on real", "on generated", "gradient of G"]
-    return table(header, lines)
-
-
 def commands(name: str) -> str:
     """The base's command, and what each side changes of it."""
     found = results(name)
@@ -166,6 +139,5 @@ TABLES = {
     "claims": lambda: claims("claims"),
     "claims-real": lambda: real("claims"),
     "claims-losses": lambda: losses("claims"),
-    "failures": lambda: failures("claims"),
     "claims-commands": lambda: commands("claims"),
 }

@@ -61,9 +61,9 @@ FAILURES: dict[str, dict[str, str]] = {
         "mends": UNCONDITIONAL,
     },
     "checkerboards": {
-        "fails": "dcgan-mnist --images 3200",
-        "mends": "dcgan-mnist --images 3200 --networks.G.kind upsampling "
-        "--networks.G.widths 128,128,64,32,32",
+        "fails": "dcgan-mnist --networks.D.branch.norm none --objective.r1 1 --objective.r2 1",
+        "mends": "dcgan-mnist --networks.D.branch.norm none --objective.r1 1 --objective.r2 1 "
+        "--networks.G.kind upsampling --networks.G.widths 128,128,64,32,32",
     },
     "wrong-range": {
         "fails": f"{UNCONDITIONAL} --data unit.npz --data.range signed",
@@ -144,6 +144,7 @@ def pictures(name: str, fails: Path, mends: Path) -> None:
             DOCS / f"failure-{name}-{side}.png", optimize=True
         )
     curve = Image.open(fails / "curves.png").convert("RGB")
+    curve = curve.crop((0, 0, curve.width, round(0.36 * curve.height)))  # losses and D's accuracy
     curve.thumbnail((900, 900))
     curve.quantize(64).save(DOCS / f"failure-{name}-curve.png", optimize=True)
 

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from catalogue_page import TABLES as CATALOGUE
 from catalogue_page import score as catalogue_score
 from claims_table import TABLES as CLAIMS
+from crash_table import crash
+from failures import TABLES as FAILURES
 from gpu import gpu
 from image_tables import TABLES as IMAGES
 from image_tables import distance, duration, interval
@@ -194,6 +196,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "kept-memory": kept_memory,
     "threads": threads,
     "gpu": gpu,
+    "crash": crash,
     "two-judges": two_judges,
     "catsdogs": catsdogs,
     **JUDGE,
@@ -202,6 +205,7 @@ TABLES: dict[str, Callable[[], str]] = {
     **NARROW,
     **IMAGES,
     **CLAIMS,
+    **FAILURES,
     **CATALOGUE,
     **OWN_PICTURES,
 }
