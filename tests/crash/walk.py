@@ -29,6 +29,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -468,7 +469,7 @@ class Walk:
             groups.setdefault((case.command, case.fault), []).append(case)
         for group in groups.values():
             drawn.shuffle(group)
-        found = [case for case in REMEMBERED if case.point <= self.points[case.command]]
+        found = [case for case in REMEMBERED if case.point <= self.points.get(case.command, 0)]
         while any(groups.values()) and (n is None or len(found) < n):
             keys = [key for key, group in groups.items() if group]
             drawn.shuffle(keys)
@@ -512,11 +513,13 @@ def _visible(at: Path) -> Path:
 
 def preload() -> None:
     """Import what takes long, once."""
-
-    import visavis.judge.evaluate
-    import visavis.metrics.features
-    import visavis.models.share
-    import visavis.runs.run  # noqa: F401
+    for name in (
+        *("matplotlib.pyplot", "matplotlib.backends.backend_agg", "torch._dynamo", "torch.utils.tensorboard"),
+        *("visavis.runs.run", "visavis.runs.guard", "visavis.report.curves", "visavis.report.ending"),
+        *("visavis.judge.evaluate", "visavis.metrics.features", "visavis.models.share"),
+        *("visavis.models.translate.folder", "visavis.api", "pyarrow.parquet"),
+    ):
+        import_module(name)
 
 
 def build(folder: Path) -> Path:
@@ -527,8 +530,8 @@ def build(folder: Path) -> Path:
     return made
 
 
-def walk(n: int | None, seed: int, jobs: int) -> dict[str, Any]:
-    """Walk ``n`` cases in ``jobs`` processes: counts, and every case with a broken promise."""
+def walk(n: int | None, seed: int, jobs: int, names: Collection[str] = ()) -> dict[str, Any]:
+    """Walk ``n`` cases (of these commands, or of all) in ``jobs`` processes: counts, and what was broken."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="crash-") as name:
         readers = []
@@ -537,7 +540,7 @@ def walk(n: int | None, seed: int, jobs: int) -> dict[str, Any]:
             child = os.fork()
             if child == 0:
                 os.close(reader)
-                _job(Path(name) / str(job), n, seed, job, jobs, writer)
+                _job(Path(name) / str(job), n, seed, names, job, jobs, writer)
             os.close(writer)
             readers.append((child, reader))
         rows = []
@@ -562,15 +565,17 @@ def walk(n: int | None, seed: int, jobs: int) -> dict[str, Any]:
 
 def _all(points: dict[str, int]) -> int:
     """How many cases the whole product has."""
-    faults = {name: len(FAULTS) - (command.processes == 1) for name, command in commands().items()}
+    faults = {name: len(FAULTS) - (commands()[name].processes == 1) for name in points}
     return sum(n * faults[name] for name, n in points.items())
 
 
-def _job(folder: Path, n: int | None, seed: int, job: int, jobs: int, to: int) -> None:
+def _job(
+    folder: Path, n: int | None, seed: int, names: Collection[str], job: int, jobs: int, to: int
+) -> None:
     status = 1
     try:
         with os.fdopen(to, "w", buffering=1) as told:
-            mine = Walk(folder)
+            mine = Walk(folder, names)
             mine.begin()
             if job == 0:
                 told.write(json.dumps({"points": mine.points}) + "\n")
@@ -591,6 +596,7 @@ def main() -> None:
     parser.add_argument("--cases", type=int, help="how many (default: all)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--commands", default="", help="these, with semicolons between (default: all)")
     parser.add_argument("--only", metavar="COMMAND:FAULT:POINT", help="this case, with what it says")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
@@ -608,7 +614,8 @@ def main() -> None:
             one.begin()
             print(one.case(Case(command, fault, int(point))))
             return
-    found = walk(given.cases, given.seed, given.jobs)
+    names = [name for name in given.commands.split(";") if name]
+    found = walk(given.cases, given.seed, given.jobs, names)
     text = json.dumps(found, indent=1)
     if given.out is not None:
         given.out.write_text(text + "\n")
