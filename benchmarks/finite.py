@@ -37,7 +37,7 @@ def finite() -> str:
         rows.append([way, *(_told(mine, key, form) for key, form in FIGURES.items())])
     record = found["record"]
     note = (
-        f"\n\nRecipe `mnist`, {record['images']:,} images, median (range) of {len(record['seeds'])} seeds; "
+        f"\n\nRecipe `mnist`, {record['images']:,} images, {len(record['seeds'])} seed(s), beside other programs; "
         f"one core of one {record['cpu']}, torch {record['torch']}, {record['date']}; "
         "`python benchmarks/finite.py`."
     )
@@ -49,7 +49,8 @@ FIGURES = {"images_per_second": ".0f", "fd_mnistr": ".2f", "quality": ".0f", "re
 
 def _told(rows: list[Row], key: str, form: str) -> str:
     values = [row[key] for row in rows]
-    return f"{statistics.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
+    middle = f"{statistics.median(values):{form}}"
+    return middle if len(values) == 1 else f"{middle} ({min(values):{form}} to {max(values):{form}})"
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from catalogue_page import score as catalogue_score
 from claims_table import TABLES as CLAIMS
 from crash_table import crash
 from failures import TABLES as FAILURES
+from finite import finite
 from gpu import gpu
 from image_tables import TABLES as IMAGES
 from image_tables import distance, duration, interval
@@ -197,6 +198,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "threads": threads,
     "gpu": gpu,
     "crash": crash,
+    "finite": finite,
     "two-judges": two_judges,
     "catsdogs": catsdogs,
     **JUDGE,
