@@ -37,8 +37,8 @@ def finite() -> str:
         rows.append([way, *(_told(mine, key, form) for key, form in FIGURES.items())])
     record = found["record"]
     note = (
-        f"\n\nRecipe `mnist`, {record['images']:,} images, {len(record['seeds'])} seed(s), beside other programs; "
-        f"one core of one {record['cpu']}, torch {record['torch']}, {record['date']}; "
+        f"\n\nRecipe `mnist`, {record['images']:,} images, {len(record['seeds'])} seed(s), beside other "
+        f"programs; one core of one {record['cpu']}, torch {record['torch']}, {record['date']}; "
         "`python benchmarks/finite.py`."
     )
     return table(["R1 and R2", "images a second", "`fd_mnistr`", "quality", "recall"], rows) + note
