@@ -120,8 +120,9 @@ def augmenting() -> str:
             cells.append(f"{statistics.median(errors):.1f} ({min(errors):.1f} to {max(errors):.1f})")
         rows.append([f"{size}", *cells])
     record = found["record"]
+    draws = len({row["seed"] for row in found["rows"]})
     note = (
-        f"\n\nError in % on the 10,000 test digits, median (range) of {len(SEEDS)} draws; the generator, "
+        f"\n\nError in % on the 10,000 test digits, median (range) of {draws} draw(s); the generator, "
         f"{record['images']:,} images of training, saw the same few digits. One core of one {record['cpu']}, "
         f"torch {record['torch']}, {record['date']}; `python benchmarks/augment_classifier.py`."
     )

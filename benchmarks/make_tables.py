@@ -10,6 +10,7 @@ import statistics
 import sys
 from collections.abc import Callable
 
+from augment_classifier import augmenting
 from catalogue_page import TABLES as CATALOGUE
 from catalogue_page import score as catalogue_score
 from claims_table import TABLES as CLAIMS
@@ -199,6 +200,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "gpu": gpu,
     "crash": crash,
     "finite": finite,
+    "augment-classifier": augmenting,
     "two-judges": two_judges,
     "catsdogs": catsdogs,
     **JUDGE,
