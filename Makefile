@@ -8,7 +8,7 @@ DEMO := runs/demo
 
 # A run that was made with other settings is refused, so the demo always starts afresh.
 demo: $(VENV)/.installed
-	$(BIN)/visavis train mnist --out $(DEMO) --fresh --time 200s
+	$(BIN)/visavis train mnist --out $(DEMO) --fresh --time 200s --report
 	@echo "to play with it in the browser: $(BIN)/visavis demo $(DEMO)"
 
 test: $(VENV)/.installed-test

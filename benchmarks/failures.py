@@ -125,17 +125,6 @@ def measure(run: Path) -> Row:
     }
 
 
-def copies_of(run: Path, source: Path) -> float | None:
-    """The share of near copies of a small set of one's own, or None where the run has no such set."""
-    if not source.exists():
-        return None
-    x = np.load(source)["images"].reshape(-1, 784).astype(float)
-    y = visavis.load(run).pixels(300, seed=1).reshape(-1, 784).astype(float)
-    near = np.sqrt(((y[:, None] - x[None]) ** 2).mean(2)).min(1)
-    among = np.sqrt(((x[:, None] - x[None]) ** 2).mean(2)) + np.eye(len(x)) * 1e9
-    return float((near < among.min(1).min()).mean())
-
-
 def pictures(name: str, fails: Path, mends: Path) -> None:
     """The failure's sheet and curve, and the sheet of what mends it, small."""
     for side, run in (("fails", fails), ("mends", mends)):
@@ -232,9 +221,6 @@ def main() -> None:
                     trained[words] = place / f"{failure}-{side}"
                     train(words, trained[words], given.images)
                 row[side] = measure(trained[words])
-            row["fails"]["copies_of_its_own"] = copies_of(
-                trained[sides["fails"]], place / "few.npz" if "few.npz" in sides["fails"] else place / "none"
-            )
             pictures(failure, trained[sides["fails"]], trained[sides["mends"]])
             rows = [*(each for each in rows if each["name"] != failure), row]
             rows.sort(key=lambda each: list(FAILURES).index(each["name"]))

@@ -13,18 +13,14 @@ import tempfile
 import time
 from collections import Counter
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
-import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
-from schemathesis.checks import not_a_server_error
 from tables import ROOT
 
 from visavis.bench.pair_step import cpu_model
 
 sys.path.insert(0, str(ROOT / "tests"))
-QUIET = list(HealthCheck)
 
 
 def memory(pid: int) -> int:
@@ -50,6 +46,11 @@ def models(place: Path) -> list[str]:
 
 def ask(url: str, calls: int, seconds: float) -> tuple[Counter[str], list[str]]:
     """At least ``calls`` requests, if ``seconds`` are enough; statuses by path, and what went wrong."""
+    import schemathesis
+    from hypothesis import HealthCheck, Phase, given, settings
+    from hypothesis import strategies as st
+    from schemathesis.checks import not_a_server_error
+
     schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
     told: Counter[str] = Counter()
     wrong: list[str] = []
@@ -68,7 +69,7 @@ def ask(url: str, calls: int, seconds: float) -> tuple[Counter[str], list[str]]:
                     max_examples=60,
                     deadline=None,
                     database=None,
-                    suppress_health_check=QUIET,
+                    suppress_health_check=list(HealthCheck),
                     phases=[Phase.generate],
                 )
                 @given(case=cases, number=st.integers(0, 2**32))
@@ -122,7 +123,7 @@ def main() -> None:
         "alive": alive,
         "status_after_sigterm": status,
         "memory_mb": [round(before / 1e6, 1), round(after / 1e6, 1)],
-        "schemathesis": schemathesis.__version__,
+        "schemathesis": version("schemathesis"),
         "cpu": cpu_model(),
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
     }

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
 import torch
 from safetensors.torch import load_file
 
@@ -54,6 +55,17 @@ def resumes(run: Path) -> list[int]:
     """The images at which a run was resumed, as its log tells."""
     found = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
     return [row["images"] for row in found if row.get("event") == "resume"]
+
+
+def assert_like_run(one: Path, other: Path, rtol: float = 1e-4, atol: float = 1e-4) -> None:
+    """Weights, averages and the log are equal to rounding."""
+    a, b = (load_file(run / "checkpoint.safetensors") for run in (one, other))
+    assert a.keys() == b.keys()
+    for name, tensor in a.items():
+        if name.startswith(("nets.", "ema.")):
+            torch.testing.assert_close(b[name], tensor, rtol=rtol, atol=atol)
+    for mine, theirs in zip(rows(one), rows(other), strict=True):
+        assert mine == pytest.approx(theirs, rel=max(rtol, 1e-3), abs=atol)
 
 
 def assert_same_run(one: Path, other: Path) -> None:

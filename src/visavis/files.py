@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -142,7 +143,16 @@ def _alive(pid: int) -> bool:
 
 def sweep(folder: Path) -> None:
     """Remove the temporary files that killed processes left in ``folder`` and below."""
-    for file in list(folder.rglob(".*.tmp*")):
+    _remove_left(list(folder.rglob(".*.tmp*")))
+
+
+def sweep_beside(path: Path) -> None:
+    """Remove what killed processes left of ``path`` itself, half written beside it."""
+    _remove_left(list(path.parent.glob(f".{escape(path.stem)}.*.tmp{escape(path.suffix)}")))
+
+
+def _remove_left(files: list[Path]) -> None:
+    for file in files:
         found = _TEMPORARY.fullmatch(file.name)
         if found and not _alive(int(found[1])):
             with suppress(OSError):
@@ -161,9 +171,11 @@ def finishing(folder: Path, names: Iterable[str] = ()) -> Iterator[None]:
     and who runs the same command again may write over what was :func:`promised`.
     """
     make_folder(folder)
-    sweep(folder)
-    mark = folder / UNFINISHED
-    write_json(mark, sorted(promised(folder) | set(names)))
+    mark, before = folder / UNFINISHED, promised(folder)
+    if before:
+        sweep(folder)
+    sweep_beside(mark)
+    write_json(mark, sorted(before | set(names)))
     yield
     with writing(mark):
         mark.unlink(missing_ok=True)
@@ -194,15 +206,6 @@ def need_finished(folder: Path) -> None:
             f"'{folder}' is half a folder: the command that wrote it was stopped; run that again, or remove "
             "the folder"
         )
-
-
-def sweep_beside(path: Path) -> None:
-    """Remove what killed processes left of ``path`` itself, half written beside it."""
-    for file in path.parent.glob(f".{path.stem}.*.tmp{path.suffix}"):
-        found = _TEMPORARY.fullmatch(file.name)
-        if found and not _alive(int(found[1])):
-            with suppress(OSError):
-                file.unlink()
 
 
 def write_atomic(path: Path | str, data: bytes) -> None:

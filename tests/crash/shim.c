@@ -120,8 +120,8 @@ ssize_t writev(int descriptor, const struct iovec *parts, int count) {
 PWRITE(pwrite)
 PWRITE(pwrite64)
 
-#define OPEN(function) \
-    int function(const char *path, int flags, ...) { \
+#define OPEN(function, place, parameters, ...) \
+    int function parameters { \
         char name[PATH_MAX] = ""; \
         va_list more; \
         va_start(more, flags); \
@@ -129,26 +129,13 @@ PWRITE(pwrite64)
         va_end(more); \
         REAL(function); \
         if (length && flags & (O_WRONLY | O_RDWR)) \
-            REFUSED(point(flags & O_CREAT ? "create" : "open", of_path(AT_FDCWD, path, name))); \
-        return real(path, flags, mode); \
+            REFUSED(point(flags & O_CREAT ? "create" : "open", of_path(place, path, name))); \
+        return real(__VA_ARGS__, mode); \
     }
-OPEN(open)
-OPEN(open64)
-
-#define OPENAT(function) \
-    int function(int at, const char *path, int flags, ...) { \
-        char name[PATH_MAX] = ""; \
-        va_list more; \
-        va_start(more, flags); \
-        mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(more, mode_t) : 0; \
-        va_end(more); \
-        REAL(function); \
-        if (length && flags & (O_WRONLY | O_RDWR)) \
-            REFUSED(point(flags & O_CREAT ? "create" : "open", of_path(at, path, name))); \
-        return real(at, path, flags, mode); \
-    }
-OPENAT(openat)
-OPENAT(openat64)
+OPEN(open, AT_FDCWD, (const char *path, int flags, ...), path, flags)
+OPEN(open64, AT_FDCWD, (const char *path, int flags, ...), path, flags)
+OPEN(openat, at, (int at, const char *path, int flags, ...), at, path, flags)
+OPEN(openat64, at, (int at, const char *path, int flags, ...), at, path, flags)
 
 #define FLUSH(function) \
     int function(int descriptor) { \

@@ -13,21 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from small_models import generator_and_critic
 from tiny import Cli
-
-from visavis.models.snapshot import save_snapshot
 
 for package in ("fastapi", "uvicorn", "multipart", "prometheus_client"):
     pytest.importorskip(package, reason="the extra 'serve' is not installed")
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Path:
-    model = generator_and_critic()
-    folder = tmp_path / "small"
-    save_snapshot(folder / "snapshots" / "000000000005.safetensors", model.networks, model.description)
-    return folder
 
 
 @pytest.fixture

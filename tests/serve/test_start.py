@@ -11,24 +11,13 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from small_models import generator_and_critic
 from tiny import Cli
-
-from visavis.models.snapshot import save_snapshot
 
 for package in ("fastapi", "uvicorn", "multipart", "prometheus_client"):
     pytest.importorskip(package, reason="the extra 'serve' is not installed")
 
 from visavis.errors import UserError
 from visavis.serve.start import named
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Path:
-    model = generator_and_critic()
-    folder = tmp_path / "small"
-    save_snapshot(folder / "snapshots" / "000000000005.safetensors", model.networks, model.description)
-    return folder
 
 
 def test_a_process_answers_survives_a_client_that_leaves_and_stops_cleanly(run: Path) -> None:

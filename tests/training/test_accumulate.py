@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
-from tiny import NETWORKS, Cli, rows
+from tiny import NETWORKS, Cli, assert_like_run
 
 from visavis.core import Images
 from visavis.training import parallel
@@ -24,13 +23,7 @@ def test_parts_give_the_run_of_the_whole(tmp_path: Path, cli: Cli, more: list[st
     for parts in (1, 4):
         done = cli(*TRAIN, *more, "--accumulate", parts, "--out", tmp_path / str(parts))
         assert done.status == 0, done.err
-    one, four = (load_file(tmp_path / name / "checkpoint.safetensors") for name in ("1", "4"))
-    assert one.keys() == four.keys()
-    for name, tensor in one.items():
-        if name.startswith(("nets.", "ema.")):
-            torch.testing.assert_close(four[name], tensor, rtol=1e-3, atol=1e-4)
-    for a, b in zip(rows(tmp_path / "1"), rows(tmp_path / "4"), strict=True):
-        assert a == pytest.approx(b, rel=1e-3, abs=1e-4)
+    assert_like_run(tmp_path / "1", tmp_path / "4", rtol=1e-3)
 
 
 def test_a_part_has_its_share_of_each_batch_of_a_step() -> None:

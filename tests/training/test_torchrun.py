@@ -10,9 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from safetensors.torch import load_file
-from tiny import NETWORKS, Cli, resumes, rows
+from tiny import NETWORKS, Cli, assert_like_run, resumes
 
 from visavis.models.results import figures
 from visavis.models.snapshot import load_checkpoint
@@ -52,13 +50,7 @@ def test_two_processes_are_the_same_run_as_one(
     out, err = two.communicate(timeout=600)
     assert two.returncode == 0, err
     assert out.count('"images": 64') == 1  # one of them prints
-    one, both = (load_file(tmp_path / name / "checkpoint.safetensors") for name in ("one", "two"))
-    assert one.keys() == both.keys()
-    for name, tensor in one.items():
-        if name.startswith(("nets.", "ema.")):
-            torch.testing.assert_close(both[name], tensor, rtol=1e-4, atol=1e-4)
-    for a, b in zip(rows(tmp_path / "one"), rows(tmp_path / "two"), strict=True):
-        assert a.keys() == b.keys() and all(a[k] == pytest.approx(b[k], rel=1e-3, abs=1e-4) for k in a)
+    assert_like_run(tmp_path / "one", tmp_path / "two")
 
 
 def test_a_process_that_dies_ends_the_others_and_the_run_resumes_with_one(tmp_path: Path, cli: Cli) -> None:

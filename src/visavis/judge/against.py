@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from torch import Tensor
 
 from visavis.errors import UserError
 from visavis.files import read_json
@@ -21,19 +23,30 @@ Z = 1.959963984540054
 """Deviations on each side of a 95 % interval."""
 
 
-def paired(a: Seen, b: Seen, real: Reference, features: str, seed: int) -> dict[str, Any]:
-    """Whose Fréchet distance to the reference is lower, by a bootstrap that draws the same rows of both.
+class Rivals(NamedTuple):
+    """The Fréchet distances of A and B to one reference, and of their resamples, drawn by the same rows.
 
-    The reference is one and held fixed; image i of both belongs together where both came from the same
-    latents or inputs.  The answer is that of :func:`answer`.
+    The reference is held fixed; image i of both belongs together where both came from the same latents or
+    inputs.
     """
+
+    figure: str
+    values: tuple[float, float]
+    draws: tuple[Tensor, Tensor]
+
+
+def rivals(a: Seen, b: Seen, real: Reference, features: str, seed: int) -> Rivals:
+    """A and B as ``features`` see them."""
     values = [frechet_distance(x.vectors, real).value for x in (a, b)]
     draws = [frechet_draws(x.vectors, real, RESAMPLES, seed) for x in (a, b)]
-    found = compare(values[0], draws[0], values[1], draws[1])
-    return answer(frechet_name(features), values[0], values[1], found) | {
-        "resamples": RESAMPLES,
-        "paired": True,
-    }
+    return Rivals(frechet_name(features), (values[0], values[1]), (draws[0], draws[1]))
+
+
+def paired(found: Rivals) -> dict[str, Any]:
+    """Whose distance is lower; the answer is that of :func:`answer`."""
+    (a, b), (draws_a, draws_b) = found.values, found.draws
+    told = answer(found.figure, a, b, compare(a, draws_a, b, draws_b))
+    return told | {"resamples": RESAMPLES, "paired": True}
 
 
 def answer(figure: str, a: float, b: float, found: Comparison) -> dict[str, Any]:

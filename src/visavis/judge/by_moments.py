@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from visavis.data import DataConfig, load_images
 from visavis.data.config import Range
 from visavis.errors import UserError
-from visavis.judge.against import is_result, paired, read_result, stored
+from visavis.judge.against import is_result, paired, read_result, rivals, stored
 from visavis.judge.evaluate import DEFAULT_IMAGES, Options, extractor_for, modes, open_images
 from visavis.judge.figures import Measures, frechet_figures, inception_figures, least, nested
 from visavis.judge.made import Sample, Source, seen_by
@@ -26,17 +26,8 @@ if TYPE_CHECKING:
     from visavis.metrics.features import Extractor
 
 NEED_IMAGES = (
-    *(
-        "quality",
-        "kernel distance",
-        "sliced distance",
-        "precision",
-        "recall",
-        "density",
-        "coverage",
-        "variety",
-    ),
-    *("diversity", "classes", "birthday test", "NDB", "memorisation"),
+    *("quality", "kernel distance", "sliced distance", "precision", "recall", "density", "coverage"),
+    *("variety", "diversity", "classes", "birthday test", "NDB", "memorisation"),
 )
 """What needs the reference's images, or the features of each."""
 
@@ -135,7 +126,7 @@ def judge(
         other = _take(rival, options)
         need_equal(told, _record(other, statistics, seer, held_out, options))
         seen = _seen(other, seer, statistics, name)
-        answer = paired(made, seen, statistics.gaussian, seer.name, options.seed)
+        answer = paired(rivals(made, seen, statistics.gaussian, seer.name, options.seed))
         result["against"] = {"with": str(against), "answers": [answer]}
     return result
 

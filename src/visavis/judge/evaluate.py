@@ -129,24 +129,22 @@ def evaluate(
     if other is not None:
         need_equal(told, record(other, real, options.seed, options.device))
     found = judge_sample(sample, source, real, options, steps)
-    views = [several.View(real, found.made, None)]
+    if other is not None:
+        steps.begin("features of the other images", len(other.pixels))
+    views = [several.View(real, found.made, None if other is None else seen(other, real))]
     for name in more_features:
         steps.begin(f"features of {name}")
-        more = load_extractor(name, None, None, options.device)
-        views.append(several.view(sample, other, open_reference(source, options, counted(more, steps))))
-        found.result.setdefault("other_features", {})[name] = several.figures_of(
-            views[-1], options.seed, options.infinity
-        )
+        more = counted(load_extractor(name, None, None, options.device), steps)
+        views.append(several.view(sample, other, open_reference(source, options, more)))
+    if more_features:
+        figures = [several.figures_of(each, options.seed, options.infinity) for each in views[1:]]
+        found.result["other_features"] = dict(zip(more_features, figures, strict=True))
     if before is not None:
         found.result["against"] = {"with": str(against), "answers": stored(found.result, before)}
     if other is not None:
-        steps.begin("features of the other images", len(other.pixels))
-        views[0] = several.View(real, found.made, seen(other, real))
-        gaps = several.gaps(views, options.seed)
-        found.result["against"] = {"with": str(against), "answers": several.answers(views, options.seed)}
-        if gaps:
-            found.result["against"]["gaps"] = gaps
-            found.result["warnings"] = [*found.result["warnings"], *several.warnings_of(gaps)]
+        told = several.compared(views, options.seed)
+        found.result["against"] = {"with": str(against), **told}
+        found.result["warnings"] = [*found.result["warnings"], *several.doubts(told.get("gaps", ()))]
     return found
 
 

@@ -13,14 +13,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from visavis.judge.against import paired
-from visavis.judge.figures import RESAMPLES, distances, frechet_name, nested
+from visavis.judge.against import Rivals, paired, rivals
+from visavis.judge.figures import distances, nested
 from visavis.judge.made import Sample, seen
 from visavis.judge.record import of_features
 from visavis.judge.reference import Real
 from visavis.judge.seen import Seen
 from visavis.metrics.bootstrap import LEVEL, compare
-from visavis.metrics.frechet import frechet_distance, frechet_draws
 
 
 class View(NamedTuple):
@@ -46,26 +45,22 @@ def figures_of(one: View, seed: int, infinity: bool) -> dict[str, Any]:
     return found | {"record": of_features(real.extractor, real.reference.vectors.shape[1])}
 
 
-def answers(views: Sequence[View], seed: int) -> list[dict[str, Any]]:
-    """Whose distance is lower, in each representation."""
-    return [
-        paired(each.made, each.rival, each.real.gaussian, each.real.extractor.name, seed)
-        for each in views
-        if each.rival is not None
-    ]
-
-
-def gaps(views: Sequence[View], seed: int) -> list[dict[str, Any]]:
-    """How differently the first representation and each other one see the gain of A over B.
+def compared(views: Sequence[View], seed: int) -> dict[str, Any]:
+    """``answers``: whose distance is lower, in each representation; ``gaps``, where there are several: how
+    differently the first one and each other one see the gain of A over B.
 
     A gain is (B's distance - A's) / the larger one, from 1 (A has none left) to -1; a gap is the difference
     of two gains, with its interval, and ``p`` of one as large by chance.  ``doubtful``: one sees less than
     half of what another one calls a gain, and that is no chance.
     """
-    if not views or views[0].rival is None:
-        return []
-    first, *others = (_gain(each, seed) for each in views)
-    return [_gap(first, other) for other in others]
+    found = [
+        rivals(each.made, each.rival, each.real.gaussian, each.real.extractor.name, seed)
+        for each in views
+        if each.rival is not None
+    ]
+    first, *others = map(_gain, found)
+    gaps = [_gap(first, other) for other in others]
+    return {"answers": [paired(each) for each in found]} | ({"gaps": gaps} if gaps else {})
 
 
 class _Gain(NamedTuple):
@@ -76,15 +71,12 @@ class _Gain(NamedTuple):
     draws: Tensor
 
 
-def _gain(one: View, seed: int) -> _Gain:
-    gaussian = one.real.gaussian
-    assert one.rival is not None
-    values, draws = [], []
-    for x in (one.made, one.rival):
-        values.append(torch.tensor(frechet_distance(x.vectors, gaussian).value, dtype=torch.float64))
-        drawn = frechet_draws(x.vectors, gaussian, RESAMPLES, seed)
-        draws.append(drawn - drawn.mean() + values[-1])  # without the bias of resampling
-    return _Gain(frechet_name(one.real.extractor.name), float(_relative(*values)), _relative(*draws))
+def _gain(found: Rivals) -> _Gain:
+    values = [torch.tensor(value, dtype=torch.float64) for value in found.values]
+    draws = [  # without the bias of resampling
+        drawn - drawn.mean() + value for drawn, value in zip(found.draws, values, strict=True)
+    ]
+    return _Gain(found.figure, float(_relative(*values)), _relative(*draws))
 
 
 def _relative(a: Tensor, b: Tensor) -> Tensor:
@@ -118,6 +110,6 @@ def _told(first: _Gain, other: _Gain, row: Mapping[str, Any]) -> str:
     )
 
 
-def warnings_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def doubts(gaps: Sequence[Mapping[str, Any]]) -> list[str]:
     """Sentences of the gaps that are doubtful."""
-    return [row["text"] for row in rows if row["doubtful"]]
+    return [gap["text"] for gap in gaps if gap["doubtful"]]

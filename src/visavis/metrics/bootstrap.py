@@ -120,6 +120,12 @@ def compare_means(a: Tensor, b: Tensor, resamples: int = RESAMPLES, seed: int = 
     return compare(float(a.double().mean()), draws_a, float(b.double().mean()), draws_b)
 
 
+def normal_interval(value: float, error: float, level: float = LEVEL) -> Interval:
+    """``value`` ± z · ``error``, as of a normal draw."""
+    z = float(torch.special.ndtri(torch.tensor((1 + level) / 2, dtype=torch.float64)))
+    return Interval(value - z * error, value + z * error, level)
+
+
 def normal_tail(z: float) -> float:
     """The probability that a standard normal is above ``z``."""
     return math.erfc(z / math.sqrt(2)) / 2

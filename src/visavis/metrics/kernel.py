@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from visavis.errors import UserError
-from visavis.metrics.bootstrap import LEVEL, Interval
+from visavis.metrics.bootstrap import LEVEL, Interval, normal_interval
 from visavis.metrics.tables import same_width, seeded, table
 
 ROWS = 128
@@ -29,8 +29,7 @@ class KernelDistance(NamedTuple):
 
     def interval(self, level: float = LEVEL) -> Interval:
         """``value`` ± z · ``error``: too wide where both sets are of one distribution, never too narrow."""
-        z = float(torch.special.ndtri(torch.tensor((1 + level) / 2, dtype=torch.float64)))
-        return Interval(self.value - z * self.error, self.value + z * self.error, level)
+        return normal_interval(self.value, self.error, level)
 
 
 class Subsets(NamedTuple):

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from visavis.errors import UserError
-from visavis.metrics.bootstrap import LEVEL, Interval
+from visavis.metrics.bootstrap import LEVEL, Interval, normal_interval
 from visavis.metrics.tables import same_width, seeded, table
 
 DIRECTIONS = 512
@@ -42,8 +42,8 @@ class SlicedDistance(NamedTuple):
 
     def interval(self, level: float = LEVEL) -> Interval:
         """``value`` ± z · ``error``, not below 0."""
-        z = float(torch.special.ndtri(torch.tensor((1 + level) / 2, dtype=torch.float64)))
-        return Interval(max(self.value - z * self.error, 0.0), self.value + z * self.error, level)
+        low, high, _ = normal_interval(self.value, self.error, level)
+        return Interval(max(low, 0.0), high, level)
 
 
 @dataclass(frozen=True)

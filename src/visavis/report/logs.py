@@ -7,7 +7,8 @@ import csv
 import io
 import math
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +32,17 @@ def _csv_lines(rows: Iterable[Mapping[str, object]], columns: Iterable[str]) -> 
     return text.getvalue()
 
 
-def _quiet(
-    failed: threading.ExceptHookArgs,
-    before: Callable[[threading.ExceptHookArgs], object] = threading.excepthook,
-) -> None:
-    """Say nothing of a disk that fails TensorBoard's own thread: the next call to it raises the same."""
-    own = type(failed.thread).__module__.startswith("tensorboard")
-    if not (own and isinstance(failed.exc_value, OSError)):
-        before(failed)
+@cache
+def _hush_tensorboard() -> None:
+    """Let nothing be said of a disk that fails TensorBoard's own thread: its next call raises the same."""
+    before = threading.excepthook
+
+    def hook(failed: threading.ExceptHookArgs) -> None:
+        own = type(failed.thread).__module__.startswith("tensorboard")
+        if not (own and isinstance(failed.exc_value, OSError)):
+            before(failed)
+
+    threading.excepthook = hook
 
 
 class RunLog:
@@ -138,7 +142,7 @@ class RunLog:
                 self._tensorboard = False
                 return None
             folder = self.folder / "tensorboard"
-            threading.excepthook = _quiet
+            _hush_tensorboard()
             with writing(folder):
                 self._writer = SummaryWriter(str(folder), purge_step=self._purge_step)
             self._purge_step = None

@@ -173,6 +173,8 @@ def train(
 def update(state: State, phase: Phase, batch: Batch, schedule: Schedule) -> Scalars:
     """One optimiser step of one phase; networks that it does not train get no gradients."""
     scalars = gradients_of(state, phase, batch, schedule)
+    if parallel.active():
+        scalars = {name: value.clone() for name, value in scalars.items()}
     of_all = list(scalars.values())  # so every process has the same sums, and a checkpoint may be any one's
     for name in phase.trains:
         gradients = [p.grad for p in state.nets[name].parameters() if p.grad is not None]
@@ -202,9 +204,11 @@ def gradients_of(state: State, phase: Phase, batch: Batch, schedule: Schedule) -
             torch.manual_seed(seed)
         with parallel.part(number, parts), autocast(schedule.precision, _device(state)):
             loss, scalars = phase.loss(dict(state.nets.items()), images, state.images)
-        (loss / parts if parts > 1 else loss).backward()  # type: ignore[no-untyped-call]
-        for name, value in scalars.items():
-            sums[name] = sums.get(name, 0.0) + value.detach().float() / parts
+        if parts > 1:
+            loss, scalars = loss / parts, {name: value / parts for name, value in scalars.items()}
+        loss.backward()  # type: ignore[no-untyped-call]
+        told = {name: value.detach().float() for name, value in scalars.items()}
+        sums = {name: sums[name] + value for name, value in told.items()} if sums else told
     return sums
 
 

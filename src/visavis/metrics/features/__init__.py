@@ -30,10 +30,14 @@ def default_features(shape: Shape) -> str:
     return DIGITS.get(shape.resolution, "cifar10r")
 
 
+BESIDE = {"cifar10r": "cifar10s"}
+"""The extractor that reads the same images and never saw what the other was trained for."""
+
+
 def features_beside(shape: Shape, trained_in: Collection[str]) -> str:
     """:func:`default_features`, or where a generator was trained in these another extractor that fits."""
     name = default_features(shape)
-    return "cifar10s" if name in trained_in and name == "cifar10r" else name
+    return BESIDE.get(name, name) if name in trained_in else name
 
 
 def load_extractor(

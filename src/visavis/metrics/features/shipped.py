@@ -1,5 +1,6 @@
 """The extractors that the project trained and ships: ``digitsr``, ``mnistr``, ``cifar10r``, ``cifar10s``."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -61,30 +62,39 @@ def _digits(
 
 def cifar10r(weights: Path | None, resize: str | None, device: str) -> Extractor:
     """Features of a classifier of CIFAR-10, from images of any size."""
-    rule = resize or "bicubic-pil"
     network = load_cifar_classifier(weights or CIFAR10R).to(device)
 
-    def read(x: Tensor) -> tuple[Tensor, Tensor | None]:
-        images = resized(in_colour(x).float(), 32, rule) / 127.5 - 1
+    def look(images: Tensor) -> tuple[Tensor, Tensor]:
         vectors = network.features(images.contiguous(memory_format=torch.channels_last))  # in half the time
         return vectors, network.logits(vectors)
 
-    dims = network.config.widths[-1]
-    takes = takes_pictures if rule != "none" else _takes_32
-    return Extractor("cifar10r", CIFAR10R_SHA256, dims, CLASSES, rule, 64, read, takes, device)
+    return _colours("cifar10r", CIFAR10R_SHA256, look, network.config.widths[-1], CLASSES, resize, device)
 
 
 def cifar10s(weights: Path | None, resize: str | None, device: str) -> Extractor:
     """Features that were learned from CIFAR-10's images without their classes, from images of any size."""
-    rule = resize or "bicubic-pil"
     network = load_patch_mixer(weights or CIFAR10S).to(device)
+    width = network.config.width
+    return _colours("cifar10s", CIFAR10S_SHA256, lambda x: (network(x), None), width, (), resize, device)
+
+
+def _colours(
+    name: str,
+    sha256: str,
+    look: Callable[[Tensor], tuple[Tensor, Tensor | None]],
+    dims: int,
+    classes: tuple[str, ...],
+    resize: str | None,
+    device: str,
+) -> Extractor:
+    """The extractor of a network that sees colour images of 32x32 in [-1, 1]."""
+    rule = resize or "bicubic-pil"
 
     def read(x: Tensor) -> tuple[Tensor, Tensor | None]:
-        images = resized(in_colour(x).float(), 32, rule) / 127.5 - 1
-        return network(images), None
+        return look(resized(in_colour(x).float(), 32, rule) / 127.5 - 1)
 
     takes = takes_pictures if rule != "none" else _takes_32
-    return Extractor("cifar10s", CIFAR10S_SHA256, network.config.width, (), rule, 64, read, takes, device)
+    return Extractor(name, sha256, dims, classes, rule, 64, read, takes, device)
 
 
 def _takes_32(shape: Shape) -> str | None:
