@@ -12,7 +12,7 @@ demo: $(VENV)/.installed
 	@echo "to play with it in the browser: $(BIN)/visavis demo $(DEMO)"
 
 test: $(VENV)/.installed-test
-	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .

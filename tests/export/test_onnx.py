@@ -15,6 +15,8 @@ from visavis.export.parts import parts_of
 onnx = pytest.importorskip("onnx", reason="the extra 'export' is not installed")
 pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
 pytest.importorskip("onnxruntime", reason="the extra 'export' is not installed")
+pytestmark = pytest.mark.xdist_group("onnx")
+"""Its fixture takes long: once, in one of the test processes."""
 
 
 @pytest.fixture(scope="module")

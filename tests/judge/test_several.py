@@ -19,6 +19,8 @@ from visavis.networks.classifier import load_digit_classifier
 FLAT = f"{Path(__file__).parents[1] / 'flat_pixels.py'}:pixels"
 BOTH = f"digitsr,{FLAT}"
 N = 400
+pytestmark = pytest.mark.xdist_group("several")
+"""Its fixture takes long: once, in one of the test processes."""
 
 
 def frechet(vectors: Tensor, mean: Tensor, factor: Tensor) -> Tensor:

@@ -31,6 +31,8 @@ from visavis.training import parallel
 from visavis.training.loop import Adam, Average, Schedule, State, train, update
 
 WORLD, BATCH, CLASSES = 2, 8, 3
+pytestmark = pytest.mark.xdist_group("parallel")
+"""Its fixture takes long: once, in one of the test processes."""
 RESIDUAL = (ResidualGenerator(widths=(8, 6), z_dim=4), ResidualBranch(widths=(8, 6), features=6))
 SIAMESE = (
     SiameseGenerator(z_dim=8, widths=(16, 8, 8)),
