@@ -103,6 +103,21 @@ def test_a_run_without_a_tick_or_a_sheet_has_a_page_that_says_so(tmp_path: Path)
     assert Outline(html).open == []
 
 
+def test_a_run_that_is_not_judged_says_what_was_seen_and_a_command_that_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(tmp_path / "runs" / "a", ticks=5, sheets=1)
+    looked = {"samples": 100, "steering": 0.93, "steering_interval": [0.862, 0.966], "variety": 0.83}
+    with (run / "stats.jsonl").open("a") as file:
+        file.write(json.dumps({"event": "guard", "images": 5000, **looked}) + "\n")
+    monkeypatch.chdir(tmp_path)
+    html = page(run)
+    assert "At the last look 93.0 % (86.2 to 96.6) of 100 samples are of the class asked for" in html
+    assert "visavis report runs/a --evaluate --force" in html
+    monkeypatch.chdir(run)
+    assert str(tmp_path) not in page(run)
+
+
 def test_a_run_that_diverged_says_where_and_why_and_one_that_went_on_does_not(tmp_path: Path) -> None:
     run = make_run(tmp_path / "a", ticks=5, sheets=1)
     with (run / "stats.jsonl").open("a") as file:

@@ -17,15 +17,16 @@ def ending(result: Mapping[str, Any], task: str, conditional: bool) -> list[str]
     made = f"{result['images']:,} images seen in {clock(result['seconds'])}"
     sheet = run / "samples" / f"{result['images']:012d}.png"
     lines = [f"made  {made}: {sheet}, real ones in {run / 'real.png'}, curves in {run / 'curves.png'}"]
-    good = [*_good(looked)]
-    lines += [f"good  {'; '.join(good)}"] if good else []
+    said = good(looked)
+    lines += [f"good  {'; '.join(said)}"] if said else []
     lines += [f"best  {_best(result['best'], run)}"] if "best" in result else []
     lines += [f"score {line}" for line in _score(run / EVALUATION, result)]
     lines += [f"page  {result['report']}"] if "report" in result else []
     return [*lines, f"next  {'   or   '.join(_next(run, task, conditional))}"]
 
 
-def _good(looked: Mapping[str, Any]) -> list[str]:
+def good(looked: Mapping[str, Any]) -> list[str]:
+    """What a row of the guard says of the samples, in words."""
     found = []
     if "steering" in looked:
         low, high = (f"{100 * end:.1f}" for end in looked["steering_interval"])

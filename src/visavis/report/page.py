@@ -5,6 +5,7 @@ the newest samples and all tables.
 """
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -13,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import visavis
-from visavis.models.results import EVALUATION
 from visavis.report.charts import Chart, charts_of, histogram, svg
+from visavis.report.ending import good
 from visavis.report.film import film, galleries, strip
-from visavis.report.runfiles import GALLERY, RunFiles
+from visavis.report.runfiles import RunFiles
 from visavis.report.scores import scores_of
 from visavis.report.sentences import Diagnose, of_one, of_runs
 from visavis.report.series import Axis, Panel, panels, watched_panels
@@ -168,10 +169,10 @@ def _of_run(run: RunFiles, diagnose: Diagnose | None) -> list[str]:
         told += [f"Warning: {text}." for text in said.values()]
     result = run.result
     if result is None:
-        told.append(
-            f"Not judged yet: visavis evaluate {run.folder.name} --out {run.folder.name}/{EVALUATION} "
-            f"--gallery {run.folder.name}/{GALLERY}, or --evaluate for this report."
-        )
+        looks = [good(row) for row in run.log if row.get("event") == "guard"]
+        told += [f"At the last look {'; '.join(looks[-1])}."] if looks and looks[-1] else []
+        command = f"visavis report {shlex.quote(run.told_as)} --evaluate --force"
+        told.append(f"Not judged yet; {command} does it and writes the page anew.")
         return told
     told += of_one(result)
     at = result["record"].get("trained_images")

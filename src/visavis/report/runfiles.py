@@ -21,6 +21,12 @@ class RunFiles:
     folder: Path
     name: str
 
+    @property
+    def told_as(self) -> str:
+        """The folder as one types it: from where the program runs, else its name (a page travels)."""
+        here = Path.cwd()
+        return str(self.folder.relative_to(here)) if self.folder.is_relative_to(here) else self.name
+
     @cached_property
     def told(self) -> dict[str, Any]:
         """``recipe.json``."""
