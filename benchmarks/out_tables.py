@@ -1,4 +1,4 @@
-"""The tables of docs/out.md: starting up, writing many images, ONNX beside PyTorch."""
+"""The tables of docs/out.md: starting up, serving, writing many images, ONNX beside PyTorch."""
 
 from tables import results, table
 
@@ -19,6 +19,30 @@ def start_up() -> str:
         f"\n\nThe demo's run, {len(found['help']['all'])} times; {record['cores']} cores of one "
         f"{record['cpu']}, torch {record['torch']}, {record['date']}."
     )
+
+
+def serve_load() -> str:
+    """Answers a second in batches and one by one, and what the server's memory did."""
+    found = results("serve-load")
+    record, names = found["record"], {"batching": "batches", "no_batching": "one by one"}
+    rows = [
+        [
+            told,
+            f"{found[name]['per_second']:,.0f}",
+            f"{found[name]['p50_ms']:.0f} ms",
+            f"{found[name]['p99_ms']:.0f} ms",
+            f"{found[name]['lost']}",
+        ]
+        for name, told in names.items()
+    ]
+    batching, stopped = found["batching"], found["sigterm_under_load"]
+    told = (
+        f"{found['ratio']:.1f} times as many in batches; memory after is {batching['resident_ratio']:.2f} "
+        f"times that before; {stopped['lost']} lost under SIGTERM. The net of `{found['recipe']}`, "
+        f"{found['clients']} clients, {batching['wall_seconds']:.0f} s a load; {record['cores']} cores of "
+        f"one {record['processor']}, torch {record['torch']}, {record['date']}."
+    )
+    return table(["requests answered in", "answers/s", "p50", "p99", "lost"], rows) + f"\n\n{told}"
 
 
 def write_rates() -> str:
@@ -61,4 +85,4 @@ def onnx() -> str:
     )
 
 
-TABLES = {"onnx": onnx, "start-up": start_up, "write-rates": write_rates}
+TABLES = {"onnx": onnx, "serve-load": serve_load, "start-up": start_up, "write-rates": write_rates}
