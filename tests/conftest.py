@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,25 @@ os.environ["OMP_NUM_THREADS"] = (
 def _one_thread_and_a_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     torch.set_num_threads(1)
     os.environ["VISAVIS_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _curves_are_quick() -> Iterator[None]:
+    """An empty file where a run's curves would be: drawing them takes half of a tiny run."""
+    from visavis.runs import saving
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(saving, "plot_curves", lambda rows, path, **_: Path(path).touch())
+        yield
+
+
+@pytest.fixture
+def real_curves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Curves that are drawn."""
+    from visavis.report.curves import plot_curves
+    from visavis.runs import saving
+
+    monkeypatch.setattr(saving, "plot_curves", plot_curves)
 
 
 @pytest.fixture

@@ -14,18 +14,11 @@ from tiny import Cli, assert_same_run
 from visavis.recipes import get
 from visavis.recipes.recipe import Recipe, override
 from visavis.recipes.sizes import Plan
-from visavis.runs import saving
 from visavis.runs.planning import planned, too_few
 from visavis.runs.session import Options
 
 SMALL = {"networks.G.widest": "8", "networks.D.branch.widest": "8", "batch_size": "8"}
 QUICK = [word for path, text in SMALL.items() for word in (f"--{path}", text)]
-
-
-@pytest.fixture(autouse=True)
-def _no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They take half of the time."""
-    monkeypatch.setattr(saving, "plot_curves", lambda *_, **__: None)
 
 
 def photos(folder: Path, n: int = 120, side: int = 18, classes: tuple[str, ...] = ("",)) -> Path:

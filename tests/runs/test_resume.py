@@ -18,16 +18,10 @@ from tiny import TINY, Cli, assert_same_run, resumes, rows
 from visavis.cli.main import main
 from visavis.models import snapshot
 from visavis.report.logs import RunLog
-from visavis.runs import folder, run, saving
+from visavis.runs import folder, run
 from visavis.training import loop
 
 TRAIN = ["train", "digits", *TINY, "--checkpoint-every", "24"]
-
-
-@pytest.fixture(autouse=True)
-def _no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They take half of the time."""
-    monkeypatch.setattr(saving, "plot_curves", lambda *_, **__: None)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from visavis.data import load_images
 from visavis.errors import UserError
 from visavis.models import snapshot
 from visavis.recipes.recipe import Recipe
-from visavis.runs import session
+from visavis.runs import saving, session
 from visavis.runs.build import build_networks, build_state
 
 
@@ -34,6 +34,33 @@ def test_the_files_of_a_run(digits_run: Path) -> None:
     assert any((digits_run / "tensorboard").glob("events.out.tfevents.*"))
     grids = [Image.open(digits_run / name).size for name in ("real.png", "samples/000000000064.png")]
     assert min(grids[0]) >= 8 * 8 and grids[1][0] > grids[1][1] >= 10 * 8, "a row a class, real ones beside"
+
+
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """At how many images the curves are drawn, from now on."""
+    found: list[int] = []
+    monkeypatch.setattr(saving, "plot_curves", lambda rows, path, **_: found.append(rows[-1]["images"]))
+    return found
+
+
+@pytest.mark.usefixtures("real_curves")
+def test_a_run_draws_its_curves(tmp_path: Path, cli: Cli) -> None:
+    assert (
+        cli("train", "digits", *TINY, "--images", 32, "--metrics", "", "--out", tmp_path / "run").status == 0
+    )
+    assert Image.open(tmp_path / "run/curves.png").size[0] == 1600
+
+
+def test_curves_are_drawn_at_the_end_and_on_the_way_where_it_is_long(
+    tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = ["train", "digits", *TINY, "--snapshot-every", 32, "--metrics", "", "--images", 96, "--out"]
+    found = drawn(monkeypatch)
+    assert cli(*train, tmp_path / "short").status == 0
+    assert found == [96]
+    monkeypatch.setattr(saving, "CURVES_SECONDS", 0.0)
+    assert cli(*train, tmp_path / "long").status == 0
+    assert found[1:] == [32, 64, 96]
 
 
 def test_the_log_of_a_run(digits_run: Path) -> None:

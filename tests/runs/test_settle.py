@@ -8,17 +8,11 @@ import torch
 from tiny import TINY, Cli
 
 from visavis.recipes import RECIPES, get
-from visavis.runs import saving, settle
+from visavis.runs import settle
 
 CPU = torch.device("cpu")
 AUTO = ["train", "vae-digits", "--batch-size", "8", "--tick", "16", "--metrics", "", "--device", "cpu"]
 AUTO += ["--precision", "auto", "--networks.E.widths", "8,8", "--networks.G.widths", "8,8"]
-
-
-@pytest.fixture(autouse=True)
-def _no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They take half of the time."""
-    monkeypatch.setattr(saving, "plot_curves", lambda *_, **__: None)
 
 
 def hardware(monkeypatch: pytest.MonkeyPatch, has: bool) -> None:

@@ -13,7 +13,6 @@ from visavis.data.pixels import over_white
 from visavis.errors import UserError
 from visavis.export.web.site import configure
 from visavis.models.load import load
-from visavis.runs import saving
 
 
 @pytest.fixture
@@ -34,12 +33,6 @@ def test_over_white() -> None:
     by_pillow = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     assert np.abs(np.asarray(by_pillow).astype(int).reshape(3, 3) - np.array(laid)).max() <= 1
     assert over_white(pixels[:, :3]) is not None and over_white(pixels[:, :3]).shape == (3, 3)
-
-
-@pytest.fixture(autouse=True)
-def _no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They take half of the time."""
-    monkeypatch.setattr(saving, "plot_curves", lambda *_, **__: None)
 
 
 def test_a_run_makes_and_shows_transparent_pictures(pictures: Path, tmp_path: Path, cli: Cli) -> None:

@@ -281,6 +281,7 @@ def _head(ax: "Axes", style: Style, entries: Sequence[Entry], columns: int) -> N
         fontsize=11.5,
         fontweight="bold",
         color=INK,
+        y=1.0,  # given, it is not looked for: that would lay out all ticks once more
         pad=12 + LEGEND_LINE * 72 * lines,
     )
     dashed = any(dash != "-" for _, _, dash in entries)

@@ -21,6 +21,8 @@ from visavis.runs.session import Session
 from visavis.training.loop import Diverged, State
 
 LOG = logging.getLogger("visavis")
+CURVES_SECONDS = 10.0
+"""Between two drawings of the curves on the way; they take most of a second, and the end has its own."""
 
 
 def save_checkpoint(session: Session) -> None:
@@ -39,21 +41,29 @@ def _check_finite(state: State) -> None:
 
 
 def save_snapshot(session: Session) -> None:
-    """Sample grid, curves and weights as of now; older snapshots than the recipe keeps are removed.
+    """Sample grid and weights as of now, curves from time to time; older snapshots than the recipe keeps are
+    removed.
 
-    The weights come last: where they stand, the others do, whenever the process was killed.
+    The weights come last: where they stand, the grid does, whenever the process was killed.
     """
     state, out, keep = session.state, session.options.out, session.recipe.keep_snapshots
     sample_grid(session)
     if session.recipe.task == "generate":
         guard(session)
-    rows = session.log.rows()
-    if any("event" not in row for row in rows):  # none in a run that was stopped before its first step
-        plot_curves(rows, out / "curves.png", title=session.recipe.name)
+    if time.monotonic() - session.drawn_time >= CURVES_SECONDS:
+        draw_curves(session)
     _write_snapshot(session, snapshot.snapshot_path(out, state.images))
     if keep is not None:
         for old in snapshot.snapshots(out)[:-keep]:
             old.unlink()
+
+
+def draw_curves(session: Session) -> None:
+    """curves.png of the log as it is now."""
+    rows = session.log.rows()
+    if any("event" not in row for row in rows):  # none in a run that was stopped before its first step
+        plot_curves(rows, session.options.out / "curves.png", title=session.recipe.name)
+    session.drawn_at, session.drawn_time = session.state.images, time.monotonic()
 
 
 def guard(session: Session) -> None:
@@ -129,6 +139,8 @@ def save_all(session: Session) -> None:
         save_checkpoint(session)
     if not snapshot.snapshot_path(session.options.out, session.state.images).exists():
         save_snapshot(session)
+    if session.drawn_at != session.state.images:
+        draw_curves(session)
 
 
 def measure(session: Session) -> None:

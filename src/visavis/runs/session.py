@@ -104,6 +104,9 @@ class Session:
     """The signal, Ctrl-C or SIGTERM, that asks to stop after this step, save and leave."""
     saved_at: int = 0
     saved_time: float = field(default_factory=time.monotonic)
+    drawn_at: int | None = None
+    """The images at which the curves were drawn; the time is that of the start before they are."""
+    drawn_time: float = field(default_factory=time.monotonic)
     begun_with: Sequence[str] = ()
     """What was taken of another run's weights and what was not, where not all of them fitted."""
     settled: str | None = None
