@@ -1,5 +1,4 @@
 import json
-import multiprocessing
 import os
 import random
 import resource
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from processes import started
 from tiny import TINY, Cli, assert_same_run, resumes, rows
 
 from visavis.cli.main import main
@@ -52,11 +52,11 @@ def when_logged(monkeypatch: pytest.MonkeyPatch, images: int, act: Callable[[], 
 
 
 def test_killed_at_random_moments_it_ends_as_if_undisturbed(tmp_path: Path) -> None:
-    command = [*TRAIN, "--images", "320", "--metrics", "", "--snapshot-every", "320", "--out"]
+    command = [*TRAIN, "--images", "200", "--metrics", "", "--snapshot-every", "200", "--out"]
     undisturbed = started([*command, str(tmp_path / "undisturbed")])
     killed, moments = tmp_path / "killed", random.Random(time.time_ns())
     kills = 0
-    for seen in (0, 90, 200):
+    for seen in (0, 60, 130):
         process = started([*command, str(killed)])
         while process.is_alive() and (not killed.exists() or _seen(killed) < seen):
             time.sleep(0.005)
@@ -72,15 +72,6 @@ def test_killed_at_random_moments_it_ends_as_if_undisturbed(tmp_path: Path) -> N
     assert_same_run(tmp_path / "undisturbed", killed)
     assert resumes(killed)
     assert not list(killed.rglob("*.tmp*"))
-
-
-def started(arguments: list[str]) -> multiprocessing.process.BaseProcess:
-    """``visavis`` in a process of its own, forked from one that has imported what takes longest."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch._dynamo", "visavis.runs.run", "torch.utils.tensorboard"])
-    process = context.Process(target=main, args=(arguments,), daemon=True)
-    process.start()
-    return process
 
 
 def _seen(path: Path) -> int:

@@ -1,9 +1,5 @@
-"""Two processes are the same run as one: this file, run as a script, is what each of the two does."""
+"""Two processes are the same run as one."""
 
-import os
-import socket
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from processes import as_torchrun, forked
 from torch import Tensor
 from torch.testing import assert_close
 
@@ -208,31 +205,13 @@ def one() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     folder = tmp_path_factory.mktemp("two")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    common = {
-        "WORLD_SIZE": str(WORLD),
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-        "OMP_NUM_THREADS": "1",
-    }
     processes = [
-        subprocess.Popen(
-            [sys.executable, __file__, str(folder)],
-            env={**os.environ, **common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(WORLD)
+        forked(work, folder, environment=environment, told=str(folder / environment["RANK"]))
+        for environment in as_torchrun(WORLD)
     ]
-    try:
-        for process in processes:
-            _, errors = process.communicate(timeout=600)
-            assert process.returncode == 0, errors[-4000:]
-    finally:
-        for process in processes:
-            process.kill()
+    for rank, process in enumerate(processes):
+        process.join(600)
+        assert process.exitcode == 0, (folder / f"{rank}.err").read_text()[-4000:]
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(WORLD)]
 
 
@@ -325,7 +304,3 @@ def test_one_process_is_the_identity() -> None:
     with pytest.raises(UserError, match="refused"):
         parallel.from_first(lambda: refuse(0))
     assert parallel.start(torch.device("cpu")) == torch.device("cpu")
-
-
-if __name__ == "__main__":
-    work(Path(sys.argv[1]))

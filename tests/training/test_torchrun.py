@@ -1,8 +1,6 @@
-"""Two real processes under torchrun: the same run as one, and a clear end when one of them dies."""
+"""Two real processes, of torchrun and without it: the same run as one, and a clear end when one dies."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -10,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import together
 from tiny import NETWORKS, Cli, assert_like_run, resumes
 
 from visavis.models.results import figures
@@ -56,11 +55,11 @@ def test_two_processes_are_the_same_run_as_one(
 def test_a_process_that_dies_ends_the_others_and_the_run_resumes_with_one(tmp_path: Path, cli: Cli) -> None:
     path = tmp_path / "run"
     command = [*TRAIN, "--checkpoint-every", 8, "--metrics", "", "--out", path]
-    both = torchrun(*command, "--images", 1_000_000)
+    both = together(tmp_path / "told", *command, "--images", 1_000_000)
     wait_for(path / "checkpoint-previous.safetensors")
-    os.kill(process_of_rank(both.pid, 0), signal.SIGKILL)
-    _, err = both.communicate(timeout=600)
-    assert both.returncode != 0
+    both.members[0].kill()
+    assert both.ended()[1] not in (0, None)
+    err = both.said("err")
     assert any("another process is gone" in line and "resume" in line for line in ours(err)), err
     saved = load_checkpoint(path).numbers["images"]
     resumed = cli(*command, "--images", saved + 16)
@@ -75,39 +74,30 @@ def wait_for(path: Path) -> None:
         time.sleep(0.02)
 
 
-def process_of_rank(parent: int, rank: int) -> int:
-    """Of torchrun's children, the one whose environment says that it is ``rank``."""
-    listed = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(parent)], capture_output=True, text=True
-    ).stdout
-    for pid in map(int, listed.split()):
-        environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-        if f"RANK={rank}".encode() in environment:
-            return pid
-    raise AssertionError(f"no rank {rank} among {listed.split()}")
-
-
 def test_one_process_stops_the_others_in_order(tmp_path: Path) -> None:
     """SIGTERM for one alone: all save and leave at the same step."""
-    path = tmp_path / "run"
-    both = torchrun(*TRAIN, "--checkpoint-every", 8, "--metrics", "", "--out", path, "--images", 1_000_000)
+    path, stopped = tmp_path / "run", "visavis: interrupted; run the same command again to go on"
+    command = [*TRAIN, "--checkpoint-every", 8, "--metrics", "", "--out", path, "--images", 1_000_000]
+    both = together(tmp_path / "told", *command)
     wait_for(path / "checkpoint-previous.safetensors")
-    os.kill(process_of_rank(both.pid, 1), signal.SIGTERM)
-    _, err = both.communicate(timeout=600)
-    assert "visavis: interrupted; run the same command again to go on" in err.splitlines()
+    both.members[1].terminate()
+    assert both.ended() == [130, 130]
+    assert stopped in both.said("err").splitlines()
     assert len(list((path / "snapshots").iterdir())) == 1
 
 
 def test_two_processes_judge_and_sample_as_one_does(digits_run: Path, tmp_path: Path, cli: Cli) -> None:
     judge = ["evaluate", digits_run, "-n", 150, "--device", "cpu", "--json"]
     make = ["sample", digits_run, "-n", 150, "--device", "cpu", "--json", "--out"]
-    both = torchrun(*judge, "--out", tmp_path / "both.json"), torchrun(*make, tmp_path / "both.npz")
+    both = [
+        together(tmp_path / "judging", *judge, "--out", tmp_path / "both.json"),
+        together(tmp_path / "making", *make, tmp_path / "both.npz"),
+    ]
     assert cli(*judge, "--out", tmp_path / "one.json").status == 0
     assert cli(*make, tmp_path / "one.npz").status == 0
-    for process in both:
-        out, err = process.communicate(timeout=600)
-        assert process.returncode == 0, err
-        json.loads(out)  # one of them prints
+    for group in both:
+        assert group.ended() == [0, 0], group.said("err")
+        json.loads(group.said("out"))  # one of them prints
     one, two = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("one", "both"))
     assert one["record"]["source_digest"] == two["record"]["source_digest"]
     for (name, a), (_, b) in zip(figures(one), figures(two), strict=True):
