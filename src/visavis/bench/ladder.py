@@ -1,7 +1,7 @@
 """The ladder: recipes that generate, at one budget of seconds, on one set whose modes can be counted.
 
-Each line trains a recipe on the rung's data for the same seconds, in :data:`LOOKS` parts, and counts modes
-after each: so it tells when all of them were there.  The untrained generator is the null.  Lines of other
+Each line trains a recipe on the rung's data for the same seconds, in equal parts, and counts modes after
+each: so it tells when all of them were there.  The untrained generator is the null.  Lines of other
 data, another classifier or budget are not put into one table.
 
 Source of the count: Metz et al. 2017, "Unrolled generative adversarial networks", arXiv 1611.02163.
@@ -30,8 +30,6 @@ from visavis.recipes.recipe import Recipe, override
 from visavis.training.loop import Diverged
 
 LOG = logging.getLogger("visavis")
-LOOKS = 6
-"""Counts on the way, at equal distances in seconds."""
 ENOUGH = 0.1
 """The KL divergence whose time is told."""
 SAME = ("data", "digest", "classifier_sha256", "samples", "seconds", "looks")
@@ -63,12 +61,16 @@ RUNGS = {
 
 @dataclass(frozen=True)
 class Ladder:
-    """What to climb: ``recipes`` (empty: all of the rung's names), a rung, and seconds a line."""
+    """What to climb: ``recipes`` (empty: all of the rung's names), a rung, and seconds a line.
+
+    ``looks``: how often modes are counted on the way, at equal distances.
+    """
 
     recipes: tuple[str, ...] = ()
     on: str = "stacked-mnist"
     seconds: float = 600.0
     seeds: tuple[int, ...] = (0,)
+    looks: int = 6
     samples: int = SAMPLES
     quality: bool = True
     out: Path = Path("results") / "ladder.json"
@@ -132,7 +134,7 @@ def _record(asked: Ladder, rung: Rung) -> Row:
         "classifier_sha256": rung.classifier_sha256,
         "samples": asked.samples,
         "seconds": asked.seconds,
-        "looks": LOOKS,
+        "looks": asked.looks,
         "weights": "ema",
     }
 
@@ -152,7 +154,8 @@ def _line(name: str, recipe: Recipe, asked: Ladder, rung: Rung) -> Row:
             if name.startswith("untrained"):
                 return {**found, **_ended(_part(recipe, out, asked, rung, images=recipe.batch_size))}
             curve = [
-                _part(recipe, out, asked, rung, seconds=asked.seconds * (k + 1) / LOOKS) for k in range(LOOKS)
+                _part(recipe, out, asked, rung, seconds=asked.seconds * (k + 1) / asked.looks)
+                for k in range(asked.looks)
             ]
             quality = _quality(out, asked) if asked.quality else {}
         except (UserError, Diverged) as error:

@@ -137,6 +137,7 @@ def make_parser() -> tuple[Parser, dict[str, Parser]]:
     bench.add_argument("--batch-size", type=_positive, default=128, help="of pair-step")
     bench.add_argument("--recipes", help="of the ladder, as in mnist,stacked-mnist (default: all that fit)")
     bench.add_argument("--on", default="stacked-mnist", help="its set: stacked-mnist, stacked-digits, mnist")
+    bench.add_argument("--looks", type=_positive, help="how often a line's modes are counted (default 6)")
     bench.add_argument("--seeds", type=_wholes, default=[0], help="its seeds, as in 0,1,2 (default 0)")
     bench.add_argument("--images", type=_positive, help="of a line of equilibrium or narrow")
     bench.add_argument("--widths", type=_wholes, help="of narrow's critics (default 4,8,16,32,64)")

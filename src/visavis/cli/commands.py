@@ -364,7 +364,7 @@ def _ladder(given: Namespace) -> None:
         given.seconds,
         tuple(given.seeds),
         device=_device(given),
-        **_given(given, "out"),
+        **_given(given, "out", "looks"),
     )
     found = climb(asked)
     if given.json:
