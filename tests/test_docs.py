@@ -1,7 +1,9 @@
 """README and docs: every command is one that the program takes, links lead somewhere, the tutorial runs."""
 
+import gzip
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from tiny import TINY, Cli
 
 from visavis.api import prepare
 from visavis.cli.arguments import make_parser, take_fields
+from visavis.export.web import site
 from visavis.runs.guard import Glance, warnings
 
 ROOT = Path(__file__).parents[1]
@@ -30,7 +33,7 @@ def commands(page: Path) -> list[str]:
     for block in FENCE.findall(page.read_text()):
         for line in block.replace("\\\n", " ").splitlines():
             words = line.split("  #")[0].split(" #")[0].strip().removeprefix("$ ")
-            if re.match(r"(\S+ )*visavis ", words) and "visavis  " not in words:
+            if re.match(r"(\S+ )*(\S+/)?visavis ", words) and "visavis  " not in words:
                 found.append(words[words.index("visavis ") :])
     return found
 
@@ -96,6 +99,23 @@ def test_the_page_of_failures_has_the_guards_own_words(found: Glance, request: p
 
 def test_readme_is_two_screens() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 80
+
+
+def test_readme_goes_from_the_demo_to_the_browser_and_to_a_file(
+    digits_run: Path, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What README says to type after `make demo` works on the run that this leaves; no network is asked."""
+    makefile, found = (ROOT / "Makefile").read_text(), commands(ROOT / "README.md")
+    run = re.search(r"^DEMO := (.+)$", makefile, re.MULTILINE)
+    assert run is not None and "visavis demo $(DEMO)" in makefile
+    after = [command for command in found if run[1] in command]
+    assert [command.split()[1] for command in after] == ["demo", "export"]
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(digits_run, run[1])
+    monkeypatch.setattr(site, "runtime", lambda: {"ort.mjs": gzip.compress(b"the browser's runtime")})
+    done = cli(*shlex.split(after[1])[1:])
+    assert done.status == 0, done.err
+    assert (tmp_path / after[1].split()[-1]).stat().st_size > 10_000
 
 
 def test_the_tutorial_runs_from_beginning_to_end(
