@@ -48,6 +48,13 @@ def test_repeated_counts_images_with_an_equal_one() -> None:
     assert repeated(real[:1], real) == 0.0
 
 
+def test_pale_images_that_differ_are_no_repeats() -> None:
+    real, pale = noise(40, 0), (noise(40, 1).float() * 0.6 + 50).to(torch.uint8)
+    assert repeated(pale, real) <= 0.1
+    assert repeated(pale[:10].repeat(4, 1, 1, 1), real) == 1.0
+    assert repeated((noise(40, 1).float() * 0.02 + 50).to(torch.uint8), real) == 1.0  # one picture, and dust
+
+
 def test_unseen_are_asked_for_and_never_made() -> None:
     predicted, asked = torch.tensor([0, 0, 0, 2]), torch.tensor([0, 1, 1, 2])
     assert unseen(predicted, asked, range(4)) == [1]

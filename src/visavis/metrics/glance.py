@@ -11,6 +11,8 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 PLACES = 16
 """Pixels a side that are looked at."""
+LEAST = 0.25
+"""Two images nearer than this share of the nearest two real ones are one, however much the others differ."""
 
 
 def small(pixels: Tensor) -> Tensor:
@@ -39,12 +41,17 @@ def variety(made: Tensor, labels: Tensor, real: Tensor, real_labels: Tensor) -> 
 
 
 def repeated(made: Tensor, real: Tensor) -> float:
-    """The share of made images with another one nearer than any two of as many real images are."""
+    """The share of made images with another one nearer than any two of as many real images are.
+
+    Where made images lie closer together on the whole (paler ones do, and differ all the same), the distance
+    is less by as much, down to :data:`LEAST` of it.
+    """
     if min(len(made), len(real)) < 2:
         return 0.0
-    few = small(real[: len(made)])
-    nearest = _nearest(small(made))
-    return float((nearest <= _nearest(few).min()).double().mean())
+    ours, theirs = small(made), small(real[: len(made)])
+    closer = torch.pdist(ours).mean() / torch.pdist(theirs).mean().clamp(min=1e-9)
+    reach = _nearest(theirs).min() * closer.clamp(LEAST, 1.0)
+    return float((_nearest(ours) <= reach).double().mean())
 
 
 def unseen(predicted: Tensor, labels: Tensor, classes: Sequence[int]) -> list[int]:
