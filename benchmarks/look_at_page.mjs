@@ -4,7 +4,7 @@
 //   node look_at_page.mjs page.html [folder]      one JSON object; screenshots of four kinds into the folder
 //
 // From file:// and without a network, at desktop and phone width, light and dark.  Exit status 1 where axe
-// finds a violation, a script fails, or the page scrolls sideways.
+// finds a violation, a script fails, the page scrolls sideways or takes two seconds to load.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { resolve } from "node:path";
@@ -35,4 +35,4 @@ for (const [device, width, height] of [["desktop", 1280, 900], ["phone", 390, 84
 }
 await browser.close();
 console.log(JSON.stringify({ bytes: readFileSync(given).length, views }, null, 2));
-process.exit(views.some((v) => v.violations.length || v.errors.length || v.sideways) ? 1 : 0);
+process.exit(views.some((v) => v.violations.length || v.errors.length || v.sideways || v.milliseconds > 2000) ? 1 : 0);

@@ -77,6 +77,14 @@ def test_a_figure_alone_is_a_whole_svg_with_title_legend_and_escaped_names() -> 
     assert "<D> & co 2" in texts
 
 
+def test_of_many_runs_no_two_lines_look_alike_and_colours_stay_told_apart() -> None:
+    rows = [{"images": 1, "loss/D": 1.0, "loss/G": 1.0}]
+    found = charts_of([(f"run {i}", panels(rows)) for i in range(8)], "images seen", (0, 1))
+    looks = [(each.look, each.dash) for each in found[0].lines]
+    assert len(set(looks)) == len(looks) == 16
+    assert {look for look, _ in looks} == {0, 1, 2, 3}
+
+
 def test_of_several_runs_a_colour_is_a_run_and_a_dash_a_scalar() -> None:
     rows = [{"images": i, "loss/D": 1.0, "loss/G": 2.0} for i in range(5)]
     found = charts_of([("a", panels(rows)), ("b", panels(rows))], "images seen", (0, 5))

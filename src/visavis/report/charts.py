@@ -23,6 +23,8 @@ LIGHT = ("#0072B2", "#C24E00", "#00795A", "#A63E8C", "#8A6500", "#2A6F97", "#5B4
 """Okabe and Ito's colours, some darker so that they stand out on white; ``page.css`` has those for dark."""
 DASHES = ("", "9 4", "2 3", "12 4 2 4", "5 2", "1 5", "14 3", "8 3 2 3")
 """With each colour a dash, so that no line is told by its colour alone."""
+APART = 4
+"""So many of the first colours are told apart by the colour-blind; further runs have them again, dashed."""
 FIXED = {"D": 0, "G": 1, "like": 2, "real": 2, "unlike": 3, "fake": 3, "fakes": 5, "|G − D|": 6}
 """What always has the same look."""
 
@@ -101,14 +103,18 @@ def charts_of(
                         f"{run}: {one.name}" if several else one.name,
                         one.x,
                         y,
-                        (index if several else look) % len(LIGHT),
-                        (dash if several else look) % len(DASHES),
+                        *(look_of_run(index, dash) if several else (look % len(LIGHT), look % len(DASHES))),
                         not panel.style.exact,
                     )
                 )
         assert style is not None
         charts.append(Chart(title, lines, x_label, span, style, note=_note(style, lines)))
     return charts
+
+
+def look_of_run(place: int, scalar: int = 0) -> tuple[int, int]:
+    """Colour and dash of the ``scalar``-th line of one of several runs."""
+    return place % APART, (scalar + 2 * (place // APART)) % len(DASHES)
 
 
 def _looks(names: Sequence[str]) -> list[int]:

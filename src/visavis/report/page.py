@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import visavis
-from visavis.report.charts import Chart, charts_of, histogram, svg
+from visavis.report.charts import DASHES, Chart, charts_of, histogram, look_of_run, svg
 from visavis.report.ending import good
 from visavis.report.film import film, galleries, strip
 from visavis.report.runfiles import RunFiles
@@ -114,8 +114,7 @@ def _each(runs: Sequence[RunFiles], show: Any) -> str:
 
 
 def _name(runs: Sequence[RunFiles], run: RunFiles) -> str:
-    place = runs.index(run) % 8
-    return f'<span class="swatch" style="background:var(--c{place})"></span>{escape(run.name)}'
+    return f"{_key(*look_of_run(runs.index(run)))}{escape(run.name)}"
 
 
 def _tiles(run: RunFiles, several: bool) -> str:
@@ -217,9 +216,7 @@ def _curves(page: Page, runs: Sequence[RunFiles], axis: Axis) -> str:
 def _figure(chart: Chart) -> str:
     """A chart with its legend."""
     legend = "".join(
-        f'<li><svg class="key" viewBox="0 0 30 8" aria-hidden="true"><path class="mean" d="M1 4h28" '
-        f'style="stroke:var(--c{line.look})" stroke-dasharray="{_dash(line.dash)}"/></svg>'
-        f"{escape(line.name)} <b>{escape(line.last)}</b></li>"
+        f"<li>{_key(line.look, line.dash)}{escape(line.name)} <b>{escape(line.last)}</b></li>"
         for line in chart.lines
     )
     note = f'<p class="note">{escape(chart.note)}</p>' if chart.note else ""
@@ -231,10 +228,12 @@ def _figure(chart: Chart) -> str:
     )
 
 
-def _dash(index: int) -> str:
-    from visavis.report.charts import DASHES
-
-    return DASHES[index] or "none"
+def _key(look: int, dash: int) -> str:
+    """A short line as the charts have it."""
+    return (
+        '<svg class="key" viewBox="0 0 30 8" aria-hidden="true"><path class="mean" d="M1 4h28" '
+        f'style="stroke:var(--c{look})" stroke-dasharray="{DASHES[dash] or "none"}"/></svg>'
+    )
 
 
 def _pairs(page: Page, run: RunFiles) -> str:
