@@ -34,7 +34,7 @@ web-runtime: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[export]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[export,serve]'
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed

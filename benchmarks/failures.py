@@ -181,15 +181,20 @@ def failures() -> str:
     return table(head, rows) + note
 
 
+def _command(words: str, name: str, side: str, images: int) -> str:
+    length = "" if "--images" in words else f" --images {images}"
+    return f"`visavis train {words}{length} --out runs/{name}-{side}`"
+
+
 def commands() -> str:
     """The commands of docs/failures.md."""
+    found = results("failures")
     rows = [
         [
             row["name"].replace("-", " "),
-            f"`visavis train {row['commands']['fails']}`",
-            f"`visavis train {row['commands']['mends']}`",
+            *(_command(row["commands"][side], row["name"], side, IMAGES) for side in ("fails", "mends")),
         ]
-        for row in results("failures")["rows"]
+        for row in found["rows"]
     ]
     made = "\n".join(f'python -c "{line}"' for line in SETS.values())
     return f"{table(['', 'fails', 'mends'], rows)}\n\n```\n{made}\n```"

@@ -25,11 +25,13 @@ def source(tmp_path: Path) -> Path:
     """A copy of the package, with what the page adds."""
     package = Path(shutil.copytree(ROOT / "src/visavis", tmp_path / "src/visavis"))
     loss, network, game, recipe = BLOCK.findall((ROOT / "docs/extend.md").read_text())
-    function = loss[: loss.index("PAIR_LOSSES")]
-    pairwise = package / "losses/pairwise.py"
-    changed(pairwise, lambda text: text.replace("PAIR_LOSSES", f"{function}PAIR_LOSSES", 1))
-    with pairwise.open("a") as file:
-        file.write('PAIR_LOSSES = {**PAIR_LOSSES, "logistic-margin": logistic_margin}\n')
+    entry = re.search(r"table `PAIR_LOSSES`: `(.+?)`", (ROOT / "docs/extend.md").read_text())
+    assert entry is not None
+    head = "PAIR_LOSSES: dict[str, PairLoss] = {\n"
+    changed(
+        package / "losses/pairwise.py",
+        lambda text: text.replace(head, f"{loss}\n\n{head}    {entry[1]}\n"),
+    )
     changed(
         package / "objectives/pairwise.py",
         lambda text: re.sub(r"( loss: Literal\[)", r'\1"logistic-margin", ', text, count=1),

@@ -50,6 +50,11 @@ ANIMALS = [*TRAIN, "--metrics", "", "--images", "8", "--data", "animals"]
         (["train", "digits", "more"], ["more"]),
         ([*TRAIN, "--imags", "5"], ["'--imags'", "did you mean '--images'"]),
         ([*TRAIN, "--frseh"], ["'--frseh'", "did you mean '--fresh'"]),
+        ([*TRAIN, "--objectiv.r1", "0.5"], ["'--objectiv.r1'", "did you mean '--objective.r1'"]),
+        (
+            ["evaluate", "empty/run"],
+            ["no run, file or folder at 'empty/run'", "visavis train --out empty/run"],
+        ),
         (["train", "--frseh", "digits"], ["'--frseh'", "did you mean '--fresh'"]),
         ([*TRAIN, "--frseh", "--json"], ["'--frseh'", "did you mean '--fresh'"]),
         ([*TRAIN, "--skip-broke"], ["'--skip-broke'", "did you mean '--skip-broken'"]),

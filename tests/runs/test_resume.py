@@ -82,6 +82,13 @@ def _seen(path: Path) -> int:
     return json.loads(lines[-1])["images"] if lines else 0
 
 
+def test_a_run_at_its_end_says_so_and_how_to_go_on(straight: Path, tmp_path: Path, cli: Cli) -> None:
+    run = shutil.copytree(straight, tmp_path / "run")
+    again = cli(*TRAIN, "--images", "128", "--metrics", "", "--out", run)
+    assert again.status == 0
+    assert f"'{run}' is trained to its end; to go on give a larger --images" in again.err
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_is_saved_and_goes_on(
     number: int, tmp_path: Path, straight: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch

@@ -25,9 +25,13 @@ def _check_fields(fields: Mapping[str, str | None], train: Sequence[str]) -> dic
 
     for path in fields:
         if path.split(".")[0] not in Recipe.model_fields:
-            fields_too = (f"--{name.replace('_', '-')}" for name in Recipe.model_fields)
-            given = f"--{path.replace('_', '-')}"
-            raise unknown("option or field", given, dict.fromkeys([*train, *fields_too]))
+            head, dot, rest = path.replace("_", "-").partition(".")
+            fields_too = [f"--{name.replace('_', '-')}" for name in Recipe.model_fields]
+            raise unknown(
+                "option or field",
+                f"--{head}{dot}{rest}",
+                [name + dot + rest for name in fields_too] if dot else dict.fromkeys([*train, *fields_too]),
+            )
     for path, value in fields.items():
         if value is None:
             raise UserError(f"'--{path}' needs a value; {FIELDS}")

@@ -101,6 +101,10 @@ def open_source(
         if resolution is not None:
             raise UserError(f"--resolution is for images, and '{given}' is a run; leave it out")
         return Generated(path, raw, classes, device)
+    if len(path.parts) > 1 and path.parent.is_dir() and not path.exists() and not raw:
+        raise UserError(
+            f"no run, file or folder at '{given}'; give another, or train one: visavis train --out {given}"
+        )
     if raw:
         raise UserError(f"--raw is for runs, and '{given}' is none; leave it out")
     return Pictures(str(given), classes, resolution, skip_broken, span)

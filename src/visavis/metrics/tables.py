@@ -16,7 +16,8 @@ def table(features: Tensor, what: str = "features", least: int = 1) -> Tensor:
     if features.ndim != 2 or features.shape[1] == 0:
         raise UserError(f"{what} are {list(features.shape)}; allowed: [N, d], one row per image")
     if len(features) < least:
-        raise UserError(f"{what} have {len(features)} rows; at least {least} are needed: make more images")
+        mend = "make more images" if what.startswith("generated") else "give more real images"
+        raise UserError(f"{what} have {len(features)} rows; at least {least} are needed: {mend}")
     finite(features, what)
     x = features.detach()
     return (x.cpu() if x.device.type == "mps" else x).double()

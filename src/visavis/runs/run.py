@@ -1,5 +1,6 @@
 """A run: start or resume it, train, log, keep it safe, finish.  Process 0 writes; all processes compute."""
 
+import logging
 import signal
 import time
 from collections.abc import Iterator
@@ -30,6 +31,8 @@ from visavis.training.devices import pick_device
 from visavis.training.loop import Diverged, Report, State, take_report, train
 
 __all__ = ["Options", "run"]
+
+LOG = logging.getLogger("visavis")
 
 CHECKPOINT_SECONDS = 30.0
 """Seconds between two checkpoints, where ``--checkpoint-every`` says nothing."""
@@ -85,10 +88,20 @@ def _kept(options: Options) -> str:
     return "no checkpoint was saved before"
 
 
+def _length(session: Session) -> str:
+    """The option that says how long a run is."""
+    given = session.options
+    return "--time" if given.seconds is not None else "--epochs" if given.epochs is not None else "--images"
+
+
 def _train(session: Session) -> None:
     watcher = Watcher(session) if session.writes and session.recipe.watch.every else None
     session.settled = parallel.from_first(lambda: watcher.settled() if watcher else None)
     if session.ended:
+        if session.writes and session.settled is None:
+            LOG.warning(
+                "'%s' is trained to its end; to go on give a larger %s", session.options.out, _length(session)
+            )
         return
     recipe, options, state, pace = session.recipe, session.options, session.state, Pace(session)
     clock = pace.clock
