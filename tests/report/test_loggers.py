@@ -1,5 +1,7 @@
 import logging
 import sys
+import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,6 +10,7 @@ import pytest
 from tiny import TINY, Cli
 
 from visavis.errors import UserError
+from visavis.report import loggers
 from visavis.report.loggers import Logger
 from visavis.report.logs import RunLog
 
@@ -43,6 +46,42 @@ def test_rows_arrive_at_their_images(tmp_path: Path, fake: Fake) -> None:
     log.close()
     assert fake.rows == [({"seconds": 1.0, "loss/D": 0.5}, 16)]
     assert fake.calls == ["init run allow", "finish"]
+
+
+def fails(*_: Any, **__: Any) -> None:
+    raise ConnectionError("no network")
+
+
+def leaves(*_: Any, **__: Any) -> None:
+    raise SystemExit(1)
+
+
+def hangs(*_: Any, **__: Any) -> None:
+    threading.Event().wait()
+
+
+@pytest.mark.parametrize("what", ["init", "log", "finish"])
+@pytest.mark.parametrize(
+    ("how", "why"), [(fails, "no network"), (leaves, "1"), (hangs, "it does not answer")]
+)
+def test_one_that_fails_leaves_or_hangs_does_not_hold_up_a_run(
+    what: str, how: Any, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(loggers, "PATIENCE", 0.2)
+    monkeypatch.setattr(loggers.LOG, "warning", lambda text, *given: told.append(text % given))
+    run = SimpleNamespace(log=lambda *_, **__: None, finish=lambda: None)
+    module = SimpleNamespace(init=lambda **_: run)
+    setattr(module if what == "init" else run, what, how)
+    monkeypatch.setitem(sys.modules, "trackio", module)  # type: ignore[arg-type]
+    log = RunLog(tmp_path / "run", Logger("trackio", tmp_path / "run", {}))
+    began = time.monotonic()
+    for images in (16, 32, 48):
+        log.append({"images": images, "loss/D": 0.5})
+    log.close()
+    assert time.monotonic() - began < 10
+    assert [row["images"] for row in log.rows()] == [16, 32, 48]
+    assert len(told) == 1 and told[0].endswith(f"left alone from here on: {why}")
 
 
 def test_one_that_fails_is_told_once_and_left_alone(
