@@ -215,11 +215,48 @@ TABLES: dict[str, Callable[[], str]] = {
 }
 
 
+MADE_BY = {
+    "autoencoders": "benchmarks/image_tables.py RUN…` of `visavis train`, `visavis evaluate",
+    "generators": "benchmarks/image_tables.py RUN…` of `visavis train`, `visavis evaluate",
+    "translations": "benchmarks/image_tables.py RUN…` of `visavis train`, `visavis evaluate",
+    "catalogue": "benchmarks/catalogue.py",
+    "catalogue-cifar10": "benchmarks/make_tables.py",
+    "recipes": "benchmarks/make_tables.py",
+    "claims": "benchmarks/claims.py",
+    "claims-losses": "benchmarks/claims.py",
+    "claims-real": "benchmarks/claims.py",
+    "judge-cases": "benchmarks/judge_cases.py",
+    "quality": "benchmarks/quality_cases.py",
+    "copies": "benchmarks/copies.py --cifar10 FOLDER",
+    "onnx": "benchmarks/export_parity.py --out results/onnx.json",
+    "serve-load": "benchmarks/serve_load.py runs/demo --seconds 60 --out results/serve-load.json",
+    "start-up": "benchmarks/start_up.py runs/demo --out results/start-up.json",
+    "write-rates": "benchmarks/write_rates.py --out results/write-rates.json",
+    "own-pictures": "benchmarks/own_pictures.py --data DIR --work DIR --seconds 480",
+    "modes": "benchmarks/stacked_modes.py finalists --seconds 220 --seeds 0,1,2",
+    "sweep": "benchmarks/stacked_modes.py sweep --seconds 60",
+    "catsdogs": "benchmarks/catsdogs.py --data path/to/cifar10 --runs runs",
+    "kept-memory": "benchmarks/kept_memory.py",
+    "gpu": "benchmarks/gpu.py --data PARQUET_FOLDER",
+    "distances": "benchmarks/distances.py",
+    "evaluate-speed": "benchmarks/evaluate_speed.py --cifar10 FOLDER --threads 2",
+    "threads": "benchmarks/threads.py",
+    "translate": "benchmarks/translate.py --images 1000",
+    "pair-step": "-m visavis bench pair-step",
+    "pair-step-amx": "-m visavis bench pair-step",
+    "equilibrium": "-m visavis bench equilibrium --seeds 0,1,2",
+    "narrow": "-m visavis bench narrow --seeds 0,1,2",
+}
+"""What made the results of a table, where its own note does not say: ``python …``."""
+
+
 def filled(text: str) -> str:
-    """``text`` with each marked table made anew."""
+    """``text`` with each marked table made anew, and what made it."""
 
     def fill(found: re.Match[str]) -> str:
-        return f"<!-- table: {found[1]} -->\n{TABLES[found[1]]()}\n<!-- end -->"
+        name = found[1]
+        made = f"\n\nMade by `python {MADE_BY[name]}`." if name in MADE_BY else ""
+        return f"<!-- table: {name} -->\n{TABLES[name]()}{made}\n<!-- end -->"
 
     return re.sub(r"<!-- table: ([\w-]+) -->\n.*?<!-- end -->", fill, text, flags=re.DOTALL)
 

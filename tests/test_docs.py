@@ -97,6 +97,14 @@ def test_the_page_of_failures_has_the_guards_own_words(found: Glance, request: p
     assert f"| {told[1]} |" in (ROOT / "docs/failures.md").read_text()
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_table_says_what_made_it(page: Path) -> None:
+    for name, body in re.findall(r"<!-- table: ([\w-]+) -->\n(.*?)<!-- end -->", page.read_text(), re.DOTALL):
+        found = re.findall(r"(?:python (\S+/\w+\.py)|python -m visavis|visavis (?:bench|train))", body)
+        assert found, f"{page.name}: {name}"
+        assert all((ROOT / script).exists() for script in found if script), name
+
+
 def test_readme_is_two_screens() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 80
 
