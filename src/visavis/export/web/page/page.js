@@ -370,7 +370,7 @@ function tabs(names) {
       $(`tab-${each}`).tabIndex = each === name ? 0 : -1;
     });
   };
-  document.querySelector("nav").append(...buttons);
+  $("tabs").append(...buttons);
   if (names.length) go(names[0]);
 }
 
