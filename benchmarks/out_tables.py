@@ -66,11 +66,11 @@ def web_page() -> str:
     sizes = found["forms"]["one file"]
     used = ", ".join(name for name, works in found["forms"]["folder"]["use"].items() if works is True)
     note = (
-        f"\n\nGrey levels of 255 that 16 pictures differ from PyTorch's by, at most. Tried in both forms, and "
+        "\n\nGrey levels of 255 that 16 pictures differ from PyTorch's by, at most. Tried in both forms, and "
         f"all did what they say: {used}. The one file takes {sizes['bytes'] / 1e6:.1f} MB with the model of "
-        f"`{found['recipe']}`, the browser's runtime {sizes['without_model'] / 1e6:.1f} MB (gzipped). Chromium "
-        f"{record['chromium']}, {record['runtime']}, wasm on a shared core of one {record['processor']}, "
-        f"{record['date']}."
+        f"`{found['recipe']}`, the browser's runtime {sizes['without_model'] / 1e6:.1f} MB (gzipped). "
+        f"Chromium {record['chromium']}, {record['runtime']}, wasm on a shared core of one "
+        f"{record['processor']}, {record['date']}."
     )
     head = ["form", "window", "first pictures after", "grey levels off", "axe-core finds", "scrolls sideways"]
     return table(head, rows) + note
