@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import time
+import urllib.request
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,8 @@ import visavis
 from visavis.files import to_json, write_json
 
 HOST = "127.0.0.1"
+MOST_CLIENTS = 512
+HANG_UPS = 1000
 
 
 @dataclass
@@ -70,9 +73,18 @@ class Server:
         pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+    def counted(self) -> dict[str, float]:
+        """What ``/metrics`` tells, by name with labels."""
+        with urllib.request.urlopen(f"http://{HOST}:{self.port}/metrics", timeout=60) as answer:
+            rows = answer.read().decode().splitlines()
+        return {
+            name: float(value)
+            for name, _, value in (row.rpartition(" ") for row in rows if not row.startswith("#"))
+        }
+
+    def stop(self) -> int:
         """End it; its exit status."""
-        self.process.send_signal(how)
+        self.process.terminate()
         return self.process.wait(60)
 
 
@@ -128,12 +140,14 @@ async def load(port: int, clients: int, seconds: float) -> dict[str, Any]:
     return seen.told(time.monotonic() - began)
 
 
-async def stopped_under_load(server: Server, clients: int, seconds: float) -> dict[str, Any]:
-    """SIGTERM in the middle of the load: nothing that was accepted may be lost."""
+async def ended_under_load(
+    server: Server, clients: int, seconds: float, how: signal.Signals
+) -> dict[str, Any]:
+    """A signal in the middle of the load.  After SIGTERM nothing that was accepted may be lost."""
     seen, began = Seen(), time.monotonic()
     work = [asyncio.create_task(client(server.port, i, began + 60, seen)) for i in range(clients)]
     await asyncio.sleep(seconds)
-    server.process.send_signal(signal.SIGTERM)
+    server.process.send_signal(how)
     await asyncio.gather(*work)
     told = seen.told(time.monotonic() - began)
     return told | {
@@ -143,12 +157,14 @@ async def stopped_under_load(server: Server, clients: int, seconds: float) -> di
 
 
 async def hang_ups(port: int, count: int) -> None:
-    """Clients that ask and leave before the answer."""
+    """Clients that leave before the answer; every other one amid its request, in its head or in its body."""
 
     async def one(seed: int) -> None:
         with suppress(OSError):
             _, writer = await asyncio.open_connection(HOST, port)
-            writer.write(asked(port, seed))
+            request = asked(port, seed)
+            sent = {1: len(request) // 2, 3: len(request) - 3}.get(seed % 4, len(request))
+            writer.write(request[:sent])
             await writer.drain()
             writer.close()
 
@@ -165,49 +181,73 @@ def processor() -> str:
     return platform.processor()
 
 
+def sampled(first: dict[str, float], last: dict[str, float]) -> dict[int, int]:
+    """Answers of /v1/sample by status between two looks at the metrics; 499: its client had left."""
+    start = 'visavis_requests_total{path="/v1/sample",status="'
+    return {
+        int(name.removeprefix(start).rstrip('"}')): int(count - first.get(name, 0))
+        for name, count in last.items()
+        if name.startswith(start)
+    }
+
+
 def batched(run: str, clients: int, seconds: float) -> dict[str, Any]:
     """The load with batching, the memory before and after, and clients that leave."""
     server = Server(run, "--port", "0")
     asyncio.run(load(server.port, clients, min(5, seconds)))  # warm
     before = server.resident()
     found = asyncio.run(load(server.port, clients, seconds))
-    asyncio.run(hang_ups(server.port, 1000))
+    first = server.counted()
+    asyncio.run(hang_ups(server.port, HANG_UPS))
     after_hang_ups = asyncio.run(load(server.port, clients, 2))
-    after = server.resident()
+    after, last = server.resident(), server.counted()
     return found | {
         "resident_before": before,
         "resident_after": after,
         "resident_ratio": round(after / before, 3),
-        "after_1000_hang_ups": after_hang_ups,
+        "hang_ups": {
+            "asked_in_full": HANG_UPS - HANG_UPS // 2,
+            "asked_in_part": HANG_UPS // 2,
+            "statuses": {
+                status: count - after_hang_ups["statuses"].get(status, 0)
+                for status, count in sampled(first, last).items()
+            },
+            "dropped": int(last["visavis_engine_dropped"] - first["visavis_engine_dropped"]),
+        },
+        f"after_{HANG_UPS}_hang_ups": after_hang_ups,
         "exit": server.stop(),
     }
 
 
-def killed(run: str, clients: int) -> dict[str, Any]:
-    """kill -9 under load, and a new server at the same port."""
+def killed(run: str, clients: int, seconds: float) -> dict[str, Any]:
+    """kill -9 in the middle of the load, and what a new server at the same port answers."""
     server = Server(run, "--port", "0")
-    asyncio.run(load(server.port, clients, 1))
-    server.stop(signal.SIGKILL)
+    before = asyncio.run(ended_under_load(server, clients, seconds, signal.SIGKILL))
+    began = time.monotonic()
     again = Server(run, "--port", str(server.port))
-    found = asyncio.run(load(again.port, clients, 1))
-    again.stop()
-    return found
+    back = time.monotonic() - began
+    found = asyncio.run(load(again.port, clients, min(2, seconds)))
+    return found | {"before": before, "back_after_seconds": round(back, 2), "exit": again.stop()}
 
 
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run")
-    parser.add_argument("--clients", type=int, default=64)
+    parser.add_argument("--clients", type=int, default=64, help=f"1 to {MOST_CLIENTS}")
     parser.add_argument("--seconds", type=float, default=60.0, help="of each load (at most 300)")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
+    if not 1 <= given.clients <= MOST_CLIENTS:
+        parser.error(f"--clients {given.clients} (allowed: 1 to {MOST_CLIENTS})")
     seconds = min(given.seconds, 300.0)
+    short = min(5, seconds)
     on = batched(given.run, given.clients, seconds)
     server = Server(given.run, "--port", "0", "--batch", "1")
     asyncio.run(load(server.port, given.clients, min(2, seconds)))
     off = asyncio.run(load(server.port, given.clients, seconds)) | {"exit": server.stop()}
-    stop = asyncio.run(stopped_under_load(Server(given.run, "--port", "0"), given.clients, min(5, seconds)))
+    server = Server(given.run, "--port", "0")
+    stop = asyncio.run(ended_under_load(server, given.clients, short, signal.SIGTERM))
     result = {
         "run": given.run,
         "recipe": visavis.load(given.run).description.recipe.get("name"),
@@ -216,7 +256,7 @@ def main() -> None:
         "no_batching": off,
         "ratio": round(on["per_second"] / off["per_second"], 2),
         "sigterm_under_load": stop,
-        "after_kill_9": killed(given.run, given.clients),
+        "after_kill_9": killed(given.run, given.clients, short),
         "record": {
             "processor": processor(),
             "cores": os.cpu_count(),

@@ -2,27 +2,39 @@
 # ruff: noqa: E402  # what may be absent is looked for first
 
 import io
+import socket
 import struct
 import threading
+import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from small_models import autoencoder, both_ways, generator_and_critic
+from small_models import autoencoder, both_ways, generator_and_critic, super_resolver
 
 for package in ("fastapi", "uvicorn", "multipart", "prometheus_client", "httpx"):
     pytest.importorskip(package, reason="the extra 'serve' is not installed")
 
+import uvicorn
 from fastapi.testclient import TestClient
 
+from visavis.serve import demo
 from visavis.serve.app import Application, create_app
 from visavis.serve.engine import Job
 from visavis.serve.limits import Limits
+from visavis.serve.start import opened
 
-MODELS = {"digits": generator_and_critic(), "vae": autoencoder(), "cycle": both_ways()}
+MODELS = {
+    "digits": generator_and_critic(),
+    "vae": autoencoder(),
+    "cycle": both_ways(),
+    "super": super_resolver(),
+}
 LIMITS = Limits(images=8, upload_bytes=20_000, pixels=10_000, queue=4)
 
 
@@ -41,6 +53,11 @@ def png(width: int = 8, height: int = 8, mode: str = "RGB") -> bytes:
 
 def pixels(data: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(data)))
+
+
+def lives(client: TestClient) -> bool:
+    """Whether it still makes what it is asked for, which /health does not say."""
+    return client.post("/v1/sample", json={}).status_code == client.get("/health").status_code == 200
 
 
 def test_a_sample_is_the_models_own(client: TestClient) -> None:
@@ -68,6 +85,8 @@ def test_pictures_are_reconstructed_translated_and_compared_as_in_python(client:
     turned = client.post("/v1/translate", files=sent, data={"model": "cycle", "direction": "b-to-a"})
     wanted = np.asarray(MODELS["cycle"].translate(opened, "b-to-a"))
     np.testing.assert_array_equal(pixels(turned.content), wanted)
+    empty = client.post("/v1/reconstruct", files=sent, data={"model": "vae", "label": "", "format": ""})
+    assert empty.content == again.content
     both = {"a": ("a.png", picture), "b": ("b.png", png(9, 8, "L"))}
     found = client.post("/v1/compare", files=both, data={"label": "one"}).json()
     b = Image.open(io.BytesIO(both["b"][1]))
@@ -76,7 +95,7 @@ def test_pictures_are_reconstructed_translated_and_compared_as_in_python(client:
 
 def test_models_health_metrics_and_openapi_tell_what_there_is(client: TestClient) -> None:
     rows = client.get("/v1/models").json()
-    assert [row["name"] for row in rows] == ["digits", "vae", "cycle"]
+    assert [row["name"] for row in rows] == ["digits", "vae", "cycle", "super"]
     assert rows[0]["abilities"] == ["sample", "compare"]
     assert rows[0]["classes"] == ["zero", "one", "two"]
     assert client.get("/health").json() == {"status": "ok"}
@@ -88,6 +107,8 @@ def test_models_health_metrics_and_openapi_tell_what_there_is(client: TestClient
     paths = client.get("/openapi.json").json()["paths"]
     assert {"/v1/sample", "/v1/translate", "/v1/reconstruct", "/v1/compare", "/v1/models"} <= paths.keys()
     assert "429" in paths["/v1/sample"]["post"]["responses"]
+    form = client.get("/openapi.json").json()["components"]["schemas"]["Body_translate_v1_translate_post"]
+    assert form["properties"]["format"]["enum"] == ["png", "webp", "npz", ""]
 
 
 def bomb(width: int, height: int) -> bytes:
@@ -112,15 +133,66 @@ def bomb(width: int, height: int) -> bytes:
         (b"\x89PNG\r\n\x1a\n" + b"0" * 20_000, 413, "'image' has 2000"),
         (b"0" * 200_000, 413, "the request is too large"),
         (b"GIF89a", 422, "'image' is no picture"),
+        (png(60, 60)[:300], 422, "'image' cannot be read"),
+        (png()[:20], 422, "'image' is no picture"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", 422, "'image' is no picture"),
     ],
 )
 def test_bad_uploads_are_refused_and_the_service_lives(
     client: TestClient, data: bytes, status: int, told: str
 ) -> None:
-    found = client.post("/v1/translate", files={"image": ("x.png", data)}, data={"model": "cycle"})
+    found = client.post("/v1/translate", files={"image": ("../../x.png", data)}, data={"model": "cycle"})
     assert (found.status_code, told in found.json()["detail"]) == (status, True), found.text
-    assert client.get("/health").status_code == 200
+    assert lives(client)
+
+
+def test_what_a_picture_is_called_is_of_no_account(
+    client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a/b/c").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "a/b/c")
+    told = [
+        client.post("/v1/translate", files={"image": (name, png())}, data={"model": "cycle"})
+        for name in ("x.png", "../../x.png", "/x.gif", "", "..\\x\0.png")
+    ]
+    assert [found.status_code for found in told] == [200, 200, 200, 422, 200]  # without a name it is a text
+    assert len({found.content for found in told if found.status_code == 200}) == 1
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "status", "told"),
+    [
+        ("compare", {"label": "nine"}, 422, "unknown label 'nine' (allowed: zero, one, two)"),
+        ("compare", {"model": "vae"}, 422, "holds no critic, so it cannot compare"),
+        ("compare", {"model": "none"}, 404, "unknown model 'none'"),
+        ("reconstruct", {"model": "vae", "label": "one"}, 422, "unconditional, so it takes no label 'one'"),
+        ("reconstruct", {"model": "vae", "format": "gif"}, 422, "body.format"),
+        ("reconstruct", {}, 422, "so it cannot reconstruct"),
+        (
+            "translate",
+            {"model": "cycle", "direction": "up"},
+            422,
+            "unknown direction 'up' (allowed: a-to-b, b",
+        ),
+        (
+            "translate",
+            {"model": "cycle", "fit": "shrink"},
+            422,
+            "unknown way to fit 'shrink' (allowed: tile, ",
+        ),
+        ("translate", {"model": "super", "direction": "b-to-a"}, 422, "learned one way only"),
+    ],
+)
+def test_forms_with_mistakes_are_one_line(
+    client: TestClient, path: str, data: dict[str, str], status: int, told: str
+) -> None:
+    sent = {name: (f"{name}.png", png()) for name in (("a", "b") if path == "compare" else ("image",))}
+    found = client.post(f"/v1/{path}", files=sent, data=data)
+    assert found.status_code == status
+    assert told in found.json()["detail"]
+    assert "\n" not in found.json()["detail"]
+    assert lives(client)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +201,7 @@ def test_bad_uploads_are_refused_and_the_service_lives(
         (
             {"model": "../../etc/passwd"},
             404,
-            "unknown model '../../etc/passwd' (allowed: digits, vae, cycle)",
+            "unknown model '../../etc/passwd' (allowed: digits, vae, cycle, super)",
         ),
         ({"label": "nine"}, 422, "unknown label 'nine' (allowed: zero, one, two)"),
         ({"model": "vae", "label": "one"}, 422, "unconditional, so it takes no label 'one'"),
@@ -227,3 +299,66 @@ def test_while_it_drains_it_answers_and_says_that_it_leaves() -> None:
         assert (found.status_code, found.headers["connection"]) == (200, "close")
         assert asked.get("/ready").status_code == 503
         assert asked.get("/health").status_code == 200
+
+
+def until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+@contextmanager
+def listening(application: Application) -> Iterator[tuple[str, int]]:
+    """The application at a port, on a thread of this process."""
+    server = uvicorn.Server(uvicorn.Config(application, log_level="error", lifespan="off"))
+    with opened("127.0.0.1", 0) as door:
+        thread = threading.Thread(target=server.run, args=([door.dup()],))
+        thread.start()
+        try:
+            yield door.getsockname()
+        finally:
+            server.should_exit = True
+            thread.join(20)
+
+
+def test_clients_that_leave_are_noticed_and_their_work_is_not_done() -> None:
+    application = create_app(MODELS, LIMITS)
+    engine, body = application.service.engine, b'{"n": 8}'
+    head = f"POST /v1/sample HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n"
+    request = f"{head}Content-Type: application/json\r\n\r\n".encode() + body
+    with Stopped(application) as still, listening(application) as address:
+        stays, *leave = (socket.create_connection(address) for _ in range(4))
+        for each in (stays, *leave):
+            each.sendall(request)
+        with socket.create_connection(address) as half:
+            half.sendall(request[:-3])
+        until(lambda: len(engine) == 4)
+        for each in leave:
+            each.close()
+        until(lambda: sum(job.dropped for job in engine._queue) == 3)
+        still.go.set()
+        with stays:
+            assert stays.recv(12) == b"HTTP/1.1 200"
+    assert engine.stop(20)
+    told = TestClient(application).get("/metrics").text
+    assert 'visavis_requests_total{path="/v1/sample",status="499"} 3.0' in told
+    assert "visavis_engine_dropped 3.0" in told
+    assert "visavis_engine_images 9.0" in told  # the one that stood still, and those of who stayed
+
+
+def test_the_first_models_page_is_at_the_root_and_each_has_its_own(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "model_assets", lambda model: {"generator.onnx": b"the model"})
+    monkeypatch.setattr(demo, "runtime", lambda: {"ort.mjs": b"the runtime"})
+    asked = TestClient(create_app(MODELS, LIMITS, runs={"small": run, "other": run}))
+    page = asked.get("/", follow_redirects=True)
+    assert (page.status_code, page.url.path) == (200, "/models/small/")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "<title>small</title>" in page.text
+    assert "<title>other</title>" in asked.get("/models/other/").text
+    assert asked.get("/models/small/assets/ort.mjs.gz").content == b"the runtime"
+    for nothing in ("none/", "small/nothing", "small/assets/../../../pyproject.toml", "small/recipe.json"):
+        assert asked.get(f"/models/{nothing}").status_code == 404
+    assert TestClient(create_app(MODELS, LIMITS)).get("/").status_code == 404

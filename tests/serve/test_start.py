@@ -8,15 +8,22 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from tiny import Cli
 
 for package in ("fastapi", "uvicorn", "multipart", "prometheus_client"):
     pytest.importorskip(package, reason="the extra 'serve' is not installed")
 
+from fastapi.testclient import TestClient
+
 from visavis.errors import UserError
+from visavis.runs.folder import held
+from visavis.serve import demo, start
+from visavis.serve.app import Application
 from visavis.serve.start import named
 
 
@@ -83,3 +90,54 @@ def test_two_runs_of_one_name_are_told_and_can_be_named(run: Path, tmp_path: Pat
     with pytest.raises(UserError, match=r"two runs are called 'small'; name one of them, as in other="):
         named([str(run), str(other)])
     assert named([str(run), f"new={other}"]) == {"small": run, "new": other}
+
+
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Application]:
+    """What `visavis serve` would have served: its server is made, and does not run."""
+    found: list[Application] = []
+    monkeypatch.setattr(start.Server, "run", lambda self, sockets: found.append(self._application))
+    monkeypatch.setattr(torch, "set_num_threads", lambda number: None)  # of the tests that follow, too
+    monkeypatch.setattr(demo, "model_assets", lambda model: {})
+    monkeypatch.setattr(demo, "runtime", dict)
+    return found.pop
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil", "a/b", "a?", "a#b", "50%", "my run", ".hidden", "..", "", "a\\b", "a\nb"]
+)
+def test_a_name_that_is_no_part_of_an_address_is_one_line(
+    cli: Cli, run: Path, name: str, begun: Callable[[], Application]
+) -> None:
+    done = cli("serve", f"{name}={run}", "--port", 0)
+    assert (done.status, done.out, done.err.count("\n")) == (2, "", 1)
+    assert (
+        "cannot be a model's name (allowed: letters, digits and _, after the first also . - @ = +)"
+        in done.err
+    )
+
+
+def test_a_folders_own_name_is_held_to_the_same_and_can_be_replaced(run: Path, tmp_path: Path) -> None:
+    odd, plain = run.rename(tmp_path / "my run?"), tmp_path / "lr=0.1_größe-2.b"
+    plain.mkdir()
+    with pytest.raises(UserError, match=r"'my run\?' cannot .*; give another, as in other=.*my run\?"):
+        named([str(odd)])
+    assert named([f"mine={odd}", str(plain)]) == {"mine": odd, plain.name: plain}
+
+
+def test_a_run_that_still_trains_is_served_from_its_first_snapshot_on(
+    cli: Cli, run: Path, tmp_path: Path, begun: Callable[[], Application]
+) -> None:
+    (run / "recipe.json").write_text("{}")
+    with held(run):
+        assert cli("serve", run, "--port", 0, "--device", "cpu").status == 0
+        with TestClient(begun()) as asked:
+            assert asked.post("/v1/sample", json={}).content[:4] == b"\x89PNG"
+            assert '"live": true' in asked.get("/").text
+    young = tmp_path / "young"
+    young.mkdir()
+    (young / "recipe.json").write_text("{}")
+    with held(young):
+        done = cli("serve", young)
+    assert (done.status, done.err.count("\n")) == (2, 1)
+    assert "is in training and holds no snapshot yet; serve it once it does" in done.err

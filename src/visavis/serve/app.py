@@ -74,6 +74,8 @@ class Served(BaseModel):
     recipe: str
 
 
+FormFormat = Annotated[Format, Form(description="empty: png", json_schema_extra={"enum": [*TYPES, ""]})]
+"""The format in a form, where what is empty is as if it were not there."""
 REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": Refusal, "description": about}
     for status, about in (
@@ -255,7 +257,7 @@ def _made(app: FastAPI, service: Service) -> None:
         model: Annotated[str | None, Form()] = None,
         direction: Annotated[str | None, Form(description="a-to-b or b-to-a")] = None,
         fit: Annotated[str | None, Form(description="tile, whole or resize")] = None,
-        format: Annotated[Format, Form()] = "png",
+        format: FormFormat = "png",
     ) -> Response:
         """What a translator makes of a picture."""
         name, chosen = service.model(model)
@@ -269,7 +271,7 @@ def _made(app: FastAPI, service: Service) -> None:
         image: Annotated[UploadFile, File(description="PNG, JPEG or WebP")],
         model: Annotated[str | None, Form()] = None,
         label: Annotated[str | None, Form()] = None,
-        format: Annotated[Format, Form()] = "png",
+        format: FormFormat = "png",
     ) -> Response:
         """A picture through an autoencoder, at its resolution."""
         name, chosen = service.model(model)
@@ -323,7 +325,7 @@ def _pages(app: FastAPI, pages: Mapping[str, Demo]) -> None:
     @app.get("/", include_in_schema=False)
     async def root() -> Response:
         if not names:
-            raise UserError("no page here; see /v1/models")
+            raise MissingError("no page here; see /v1/models")
         return RedirectResponse(f"/models/{names[0]}/")
 
     @app.get("/models/{name}/{path:path}", include_in_schema=False)

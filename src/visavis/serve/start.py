@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -13,29 +14,53 @@ import uvicorn
 
 from visavis.errors import UserError
 from visavis.models.load import load, local
+from visavis.models.model import Model
+from visavis.models.snapshot import snapshots
+from visavis.runs.folder import in_training
 from visavis.serve.app import Application, create_app
 from visavis.serve.limits import Limits
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 BACKLOG = 2048
 AWAY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+NAME = re.compile(r"\w[\w.@=+-]*")
+"""What a path of the service may hold as it is, and no browser takes for something else."""
 UNREAD_SECONDS = 0.5
 """Between shutting the door and closing connections that are silent."""
 
 
 def named(runs: Sequence[str]) -> dict[str, Path]:
-    """The runs by name, ``NAME=RUN`` or that of the folder; :class:`UserError` for two of one name."""
+    """The runs by name, ``NAME=RUN`` or that of the folder.
+
+    Raises :class:`UserError` for two of one name, and for a name that is no part of a path of the service.
+    """
     found: dict[str, Path] = {}
     for given in runs:
         name, equals, where = given.partition("=")
         if not equals or Path(given).exists():
-            name, where = "", given
-        path = local(where)
-        name = name or (path.stem if path.is_file() else Path(where).resolve().name)
+            path = local(where := given)
+            name = path.stem if path.is_file() else Path(where).resolve().name
+        else:
+            path = local(where)
+        if not NAME.fullmatch(name):
+            raise UserError(
+                f"'{name}' cannot be a model's name (allowed: letters, digits and _, after the first also "
+                f". - @ = +); give another, as in other={where}"
+            )
         if name in found:
             raise UserError(f"two runs are called '{name}'; name one of them, as in other={given}")
         found[name] = path
     return found
+
+
+def loaded(path: Path, device: str = "cpu") -> Model:
+    """The model of a run; :class:`UserError` for one that cannot be loaded, or has yet to make a snapshot."""
+    if (path / "recipe.json").is_file() and not snapshots(path) and in_training(path):
+        raise UserError(
+            f"'{path}' is in training and holds no snapshot yet; serve it once it does, or watch it with: "
+            f"visavis demo {path}"
+        )
+    return load(path, device)
 
 
 def need_key(host: str, key: str | None) -> None:
@@ -135,7 +160,7 @@ def serve(
     """
     need_key(host, key)
     paths = named(runs)
-    models = {name: load(path, device) for name, path in paths.items()}
+    models = {name: loaded(path, device) for name, path in paths.items()}
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     torch.set_num_threads(max(1, cores - 1))  # one is for HTTP
     for model in models.values():

@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -46,6 +47,12 @@ def opened(browser: object, url: str) -> object:
     return page
 
 
+def embedded(page: Path) -> dict[str, int]:
+    """The networks inside a page, and how many bytes of it each takes."""
+    found = re.findall(rb'id="asset:([\w-]+\.onnx)">([^<]+)<', page.read_bytes())
+    return {name.decode(): len(data) for name, data in found}
+
+
 def levels(page: object, canvas: str) -> np.ndarray:
     """The grey levels on a canvas: ``[H, W, 4]``."""
     found = page.evaluate(  # type: ignore[attr-defined]
@@ -67,8 +74,10 @@ def changed(page: object, canvas: str, before: np.ndarray) -> bool:
 
 def test_one_file_makes_pytorchs_pictures_and_sliders_change_them(tmp_path: Path, browser: object) -> None:
     model = generator_and_critic()
-    told = site.write_page(model, tmp_path / "page.html", "small")
-    assert told["without_model"] < 30_000_000
+    site.write_page(model, tmp_path / "page.html", "small")
+    size, networks = (tmp_path / "page.html").stat().st_size, embedded(tmp_path / "page.html")
+    assert networks.keys() == {"generator.onnx", "critic.onnx"}
+    assert 5_000_000 < size - sum(networks.values()) < 30_000_000  # as it stands there, in base64
     page = opened(browser, (tmp_path / "page.html").as_uri())
     page.fill("#seed", "7")  # type: ignore[attr-defined]
     page.wait_for_selector('body[data-seed="7"]')  # type: ignore[attr-defined]

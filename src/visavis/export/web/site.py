@@ -68,7 +68,9 @@ def write_page(model: Model, path: Path, name: str) -> dict[str, Any]:
         write_folder(path, config, packed)
     return {
         "web": str(path),
-        "bytes": sum(len(data) for data in packed.values()),
+        "bytes": sum(
+            file.stat().st_size for file in ([path] if single else path.rglob("*")) if file.is_file()
+        ),
         "without_model": sum(len(packed[each]) for each in packed if not each.endswith(".onnx")),
         "networks": [part["role"] for part in config["parts"]],
     }
@@ -77,7 +79,7 @@ def write_page(model: Model, path: Path, name: str) -> dict[str, Any]:
 def write_folder(path: Path, config: Mapping[str, Any], packed: Mapping[str, bytes]) -> None:
     """Everything of the folder; ``index.html`` comes last, so that half a folder shows nothing."""
     readme = SPACE.format(
-        title=json.dumps(config["title"]), line=config["line"], version=__version__, runtime=VERSION
+        title=json.dumps(config["title"], ensure_ascii=False), line=config["line"], version=__version__, runtime=VERSION
     )
     contents = {
         **{f"assets/{each}.gz": data for each, data in packed.items()},
