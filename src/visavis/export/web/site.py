@@ -79,7 +79,10 @@ def write_page(model: Model, path: Path, name: str) -> dict[str, Any]:
 def write_folder(path: Path, config: Mapping[str, Any], packed: Mapping[str, bytes]) -> None:
     """Everything of the folder; ``index.html`` comes last, so that half a folder shows nothing."""
     readme = SPACE.format(
-        title=json.dumps(config["title"], ensure_ascii=False), line=config["line"], version=__version__, runtime=VERSION
+        title=json.dumps(config["title"], ensure_ascii=False),
+        line=config["line"],
+        version=__version__,
+        runtime=VERSION,
     )
     contents = {
         **{f"assets/{each}.gz": data for each, data in packed.items()},
