@@ -2,7 +2,8 @@
 
     python benchmarks/export_parity.py --out results/onnx.json
 
-The networks are narrow and fresh from their initialisation: it is the operators that are tried.
+The networks are narrow and fresh from their initialisation: it is the operators that are tried.  What starts
+at nothing (running statistics, a class's gain and shift, the strength of noise) is given a value.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from visavis import __version__
 from visavis.core import Shape
@@ -23,6 +25,8 @@ from visavis.models.load import model_of
 from visavis.models.model import Model
 from visavis.models.snapshot import Description
 from visavis.networks import build
+from visavis.networks.conditional import ClassBatchNorm2d
+from visavis.networks.stylegan2 import StyledConv, StyleGAN2G
 
 NARROW = {"width": 8, "widest": 16}
 PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
@@ -65,9 +69,20 @@ OTHERS: dict[str, tuple[dict[str, Any], int, str]] = {
         16,
         "reconstruct",
     ),
-    "unet": ({"G": {"kind": "unet", "width": 4}}, 32, "translate"),
+    "single-head": (
+        {
+            "G": {"kind": "residual", "widths": [8, 8, 8]},
+            "D": {"kind": "pair", "head": "single", "branch": {"kind": "residual", "widths": [8, 8, 8]}},
+        },
+        16,
+        "generate",
+    ),
+    "unet": ({"G": {"kind": "unet", "width": 4}, "D": {"kind": "patch", "width": 4}}, 32, "translate"),
     "resnet-both-ways": (
-        {name: {"kind": "resnet", "width": 4, "blocks": 1} for name in ("G_ab", "G_ba")},
+        {
+            **{name: {"kind": "resnet", "width": 4, "blocks": 1} for name in ("G_ab", "G_ba")},
+            **{name: {"kind": "patch", "width": 4, "sees": "image"} for name in ("D_a", "D_b")},
+        },
         16,
         "translate",
     ),
@@ -75,13 +90,30 @@ OTHERS: dict[str, tuple[dict[str, Any], int, str]] = {
 }
 
 
+@torch.no_grad()
+def leave_the_start(network: nn.Module) -> None:
+    """Give a value to what an export could leave out of a fresh network without any difference."""
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is not None:
+            assert module.running_var is not None
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 1.5)
+        elif isinstance(module, ClassBatchNorm2d):
+            module.gain.weight.uniform_(0.5, 1.5)
+            module.shift.weight.normal_()
+        elif isinstance(module, StyledConv) and module.strength is not None:
+            module.strength.fill_(1)
+        elif isinstance(module, StyleGAN2G):
+            module.w_mean.normal_()
+
+
 def made(networks: dict[str, Any], resolution: int, task: str, classes: int) -> Model:
-    """A model with fresh weights."""
+    """A model that is as if a little training had been done."""
     torch.manual_seed(0)
     shape, names = Shape(3, resolution), tuple(map(str, range(classes)))
     built = build(networks, shape, classes)
     for network in built.values():
-        network.eval().requires_grad_(False)
+        leave_the_start(network.eval().requires_grad_(False))
     about = Description(networks, shape, names or ("a",), bool(classes), 0, {"name": task}, __version__, task)
     return model_of(built, about)
 

@@ -5,12 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_models import autoencoder, generator_and_critic, super_resolver
+from small_models import autoencoder, generator_and_critic, made, super_resolver
 
+from visavis.core import Shape
 from visavis.errors import UserError
 from visavis.export import onnx as room
 from visavis.export.onnx import OPSET, TOLERANCE, export, run
-from visavis.export.parts import parts_of
+from visavis.export.parts import all_parts, parts_of
+from visavis.models.model import Model
+from visavis.networks.stylegan2 import StyledConv
 
 onnx = pytest.importorskip("onnx", reason="the extra 'export' is not installed")
 pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
@@ -25,12 +28,12 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[room.Exported]:
 
 
 def test_every_network_is_written_and_computes_what_pytorch_does(files: list[room.Exported]) -> None:
-    assert [made.path.name for made in files] == ["model.onnx", "model-critic.onnx"]
-    for made, part in zip(files, parts_of(generator_and_critic()), strict=True):
+    assert [each.path.name for each in files] == ["model.onnx", "model-critic.onnx"]
+    for each, part in zip(files, parts_of(generator_and_critic()), strict=True):
         inputs = part.examples(7)  # another batch than it was traced with
-        theirs = run(made.path, inputs)[0]
+        theirs = run(each.path, inputs)[0]
         np.testing.assert_allclose(theirs, part.network(*inputs.values()).numpy(), atol=TOLERANCE, rtol=0)
-        assert made.difference <= TOLERANCE
+        assert each.difference <= TOLERANCE
 
 
 def test_the_record_stands_in_the_file(files: list[room.Exported]) -> None:
@@ -81,6 +84,77 @@ def test_an_encoder_gives_both_moments(tmp_path: Path) -> None:
     made = room.export_part(parts_of(model)[1], model.description, tmp_path / "encoder.onnx")
     assert made.outputs == ("mean", "log_variance")
     assert made.difference <= TOLERANCE
+
+
+def leave_the_start(network: torch.nn.Module) -> None:
+    """Give a value to what changes nothing in a fresh network."""
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            assert module.running_mean is not None and module.running_var is not None
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 1.5)
+        elif isinstance(module, StyledConv):
+            assert module.strength is not None
+            module.strength.fill_(1)
+
+
+@pytest.mark.parametrize(
+    "generator",
+    [
+        {"kind": "conv-decoder", "widths": [8], "z_dim": 6, "norm": "batch"},
+        {"kind": "stylegan2", "width": 4, "widest": 4, "z_dim": 4, "w_dim": 4, "mapping": 1},
+    ],
+    ids=["running statistics", "noise"],
+)
+def test_what_is_nothing_at_the_start_goes_along(generator: dict[str, object], tmp_path: Path) -> None:
+    model = made({"G": generator}, Shape(1, 8), "generate")
+    (part,) = parts_of(model)
+    inputs = part.examples(7)
+    fresh = part.network(*inputs.values())
+    leave_the_start(part.network)
+    expected = part.network(*inputs.values())
+    assert (expected - fresh).abs().amax((1, 2, 3)).min() > 0.1
+    room.export_part(part, model.description, tmp_path / "model.onnx")
+    theirs = run(tmp_path / "model.onnx", inputs)[0]
+    np.testing.assert_allclose(theirs, expected.numpy(), atol=TOLERANCE, rtol=0)
+
+
+def single_critic() -> Model:
+    residual = {"kind": "residual", "widths": [8, 8]}
+    critic = {"kind": "pair", "head": "single", "branch": residual | {"features": 8}, "pack": 2}
+    return made({"G": residual | {"z_dim": 8}, "D": critic}, Shape(1, 8), "generate")
+
+
+def test_a_critic_of_packed_images_scores_each_pack(tmp_path: Path) -> None:
+    model = single_critic()
+    part = all_parts(model)[1]
+    room.export_part(part, model.description, tmp_path / "critic.onnx")
+    images = torch.rand(10, 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    score = run(tmp_path / "critic.onnx", {"images": images})[0]
+    assert score.shape == (5,)
+    np.testing.assert_allclose(score, part.network(images).numpy(), atol=TOLERANCE, rtol=0)
+
+
+def test_a_logit_may_be_off_by_a_share_of_the_largest_and_else_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = single_critic()
+    generator, critic = all_parts(model)
+    model.networks["D"].head.bias.fill_(-500)
+    off = 0.02
+
+    def computed(_: Path, inputs: dict[str, torch.Tensor]) -> list[object]:
+        if "z" in inputs:
+            return [generator.network(*inputs.values()).numpy()]
+        return [critic.network(*inputs.values()).numpy() + off]
+
+    monkeypatch.setattr(room, "_write", lambda part, record, path, half: path.touch())
+    monkeypatch.setattr(room, "run", computed)
+    assert [each.role for each in export(model, tmp_path / "one.onnx")] == ["generator", "critic"]
+    off = 0.1
+    with pytest.raises(UserError, match=r"the critic's export differs from PyTorch by 0.1 .*allowed: 0.05"):
+        export(model, tmp_path / "other.onnx")
+    assert {path.name for path in tmp_path.iterdir()} == {"one.onnx", "one-critic.onnx"}
 
 
 def test_a_translator_of_any_size_takes_any_size(tmp_path: Path) -> None:

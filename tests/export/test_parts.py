@@ -1,9 +1,10 @@
+import pytest
 import torch
 from small_models import autoencoder, both_ways, generator_and_critic, made
 from torch.testing import assert_close
 
 from visavis.core import Shape
-from visavis.export.parts import parts_of, smooth
+from visavis.export.parts import all_parts, parts_of, smooth
 from visavis.models.generator import latents
 
 
@@ -43,10 +44,39 @@ def test_a_margin_changes_its_sign_with_the_order_and_a_similarity_does_not() ->
     assert not torch.equal(alike.network(a, b), alike.network(a, a))
 
 
-def test_a_critic_of_single_images_compares_nothing() -> None:
+@pytest.mark.parametrize(
+    ("conditioning", "pack", "inputs"),
+    [("none", 2, ("images",)), ("classifier", 1, ("images",)), ("projection", 1, ("images", "label"))],
+)
+def test_a_critic_of_single_images_scores_them_and_compares_nothing(
+    conditioning: str, pack: int, inputs: tuple[str, ...]
+) -> None:
     residual = {"kind": "residual", "widths": [8, 8]}
+    critic = {"kind": "pair", "head": "single", "conditioning": conditioning, "pack": pack}
     networks: dict[str, object] = {
         "G": residual | {"z_dim": 8},
-        "D": {"kind": "pair", "head": "single", "branch": residual | {"features": 8}},
+        "D": critic | {"branch": residual | {"features": 8}},
     }
-    assert [part.role for part in parts_of(made(networks, Shape(1, 8), "generate"))] == ["generator"]
+    model = made(networks, Shape(1, 8), "generate", () if pack > 1 else ("zero", "one", "two"))
+    assert [part.role for part in parts_of(model)] == ["generator"]
+    (_, part) = all_parts(model)
+    assert (part.role, part.inputs, part.outputs) == ("critic", inputs, ("score",))
+    images, *label = part.examples(3).values()
+    score = part.network(images, *label)
+    assert score.shape == (3,)
+    assert score.std() > 0
+    assert_close(score, model.networks["D"](-images, images, *label))  # such a head ignores the first
+
+
+def test_critics_of_translations_say_how_real_each_patch_is() -> None:
+    patch = {"kind": "patch", "width": 4}
+    resnet = {"kind": "resnet", "width": 4, "halvings": 1, "blocks": 1, "outer": 3}
+    (_, beside) = all_parts(made({"G": resnet, "D": patch}, Shape(3, 8), "translate"))
+    assert (beside.role, beside.inputs) == ("critic", ("images", "source"))
+    assert beside.network(*beside.examples(2).values()).shape == (2, 2, 2)
+    alone = patch | {"sees": "image"}
+    networks: dict[str, object] = {"G_ab": resnet, "G_ba": resnet, "D_a": alone, "D_b": alone}
+    model = made(networks, Shape(3, 8), "translate")
+    assert [part.role for part in all_parts(model)][2:] == ["critic-a", "critic-b"]
+    assert [part.network for part in all_parts(model)[2:]] == [model.networks["D_a"], model.networks["D_b"]]
+    assert len(parts_of(model)) == 2

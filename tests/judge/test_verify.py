@@ -1,8 +1,10 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from small_models import made
+from tiny import Cli
 
 import visavis
 from visavis.core import Shape
@@ -49,7 +51,9 @@ def test_other_data_of_the_same_name_is_told() -> None:
         compare_records(one, other)
 
 
-def a_judged_run(folder: Path) -> Path:
+@pytest.fixture(scope="module")
+def _judged_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("judged") / "run"
     residual = {"kind": "residual", "widths": [4, 4], "z_dim": 4}
     model = made({"G": residual}, Shape(1, 8), "generate", tuple("0123456789"))
     model.description.recipe["data"] = {"source": "digits"}  # type: ignore[index]
@@ -58,16 +62,52 @@ def a_judged_run(folder: Path) -> Path:
     return folder
 
 
-def test_an_exported_run_is_measured_again_and_a_lie_is_found(tmp_path: Path) -> None:
-    visavis.load(a_judged_run(tmp_path / "run")).save_pretrained(tmp_path / "saved")
-    card = tmp_path / "saved" / "README.md"
-    value = json.loads((tmp_path / "saved" / "evaluation.json").read_text())["fd_digitsr"]["value"]
-    assert str(value) in card.read_text()
-    card.write_text(card.read_text().replace(str(value), "1.5"))
+@pytest.fixture
+def judged_run(_judged_run: Path, tmp_path: Path) -> Path:
+    """A copy of a run that was judged."""
+    return Path(shutil.copytree(_judged_run, tmp_path / "run"))
+
+
+def lie(saved: Path, value: str = "1.5") -> None:
+    """Claim another fd_digitsr on the card of an exported folder."""
+    card = saved / "README.md"
+    measured = str(json.loads((saved / "evaluation.json").read_text())["fd_digitsr"]["value"])
+    assert measured in card.read_text()
+    card.write_text(card.read_text().replace(measured, value))
+
+
+def test_an_exported_run_is_measured_again_and_a_lie_is_found(judged_run: Path, tmp_path: Path) -> None:
+    visavis.load(judged_run).save_pretrained(tmp_path / "saved")
+    lie(tmp_path / "saved")
     found = visavis.verify(tmp_path / "saved", device="cpu")
     assert not found["holds"]
     assert [row["figure"] for row in found["figures"] if not row["holds"]] == ["fd_digitsr"]
     assert len(found["figures"]) > 15
-    (tmp_path / "run" / "evaluation.json").unlink()
+    (judged_run / "evaluation.json").unlink()
     with pytest.raises(UserError, match="claims no figures of these weights"):
-        visavis.verify(tmp_path / "run")
+        visavis.verify(judged_run)
+
+
+def test_the_command_ends_with_1_where_a_figure_is_outside(
+    cli: Cli, judged_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cached = tmp_path / "hub" / "models--owner--digits"
+    saved = cached / "snapshots" / ("1" * 40)
+    visavis.load(judged_run).save_pretrained(saved)
+    (cached / "refs").mkdir()
+    (cached / "refs" / "main").write_text("1" * 40)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+
+    status, out, _ = cli("verify", saved, "--device", "cpu")
+    *figures, last = out.splitlines()
+    assert status == 0, out
+    assert all(line.startswith("holds ") for line in figures)
+    assert last == f"{len(figures)} figures measured again, none outside"
+
+    lie(saved)
+    status, out, _ = cli("verify", "owner/digits", "--device", "cpu")
+    assert status == 1
+    (outside,) = (line for line in out.splitlines() if line.startswith("OUTSIDE"))
+    assert outside.startswith("OUTSIDE fd_digitsr: claimed 1.5 (")
+    assert out.splitlines()[-1] == f"{len(figures)} figures measured again, 1 outside"

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
+from small_models import made
 
 from visavis import recipes
 from visavis.core import Shape
 from visavis.errors import UserError
+from visavis.models.critic import Compares
 from visavis.models.load import TASKS, load, model_of
 from visavis.models.model import ABILITIES, Model
 from visavis.models.snapshot import Description
@@ -50,3 +52,18 @@ def test_every_method_of_the_table_exists_once() -> None:
 def test_the_recipes_that_are_named_have_it(ability: str, tasks: set[str]) -> None:
     for name in ABILITIES[ability][1].split(", "):
         assert recipes.get(name).task in tasks
+
+
+@pytest.mark.parametrize(
+    ("critic", "words"), [({"head": "single"}, "one image at a time"), ({"pack": 2}, "2 images as one")]
+)
+def test_a_critic_that_does_not_see_two_images_does_not_compare(
+    critic: dict[str, object], words: str
+) -> None:
+    residual = {"kind": "residual", "widths": [8, 8]}
+    d = {"kind": "pair", "head": "difference", "branch": residual | {"features": 8}, **critic}
+    model = made({"G": residual | {"z_dim": 8}, "D": d}, Shape(1, 8), "generate")
+    assert model.abilities == ("sample",)
+    picture = model.sample(1, seed=0)[0]
+    with pytest.raises(UserError, match=words):
+        Compares.compare(model, picture, picture)

@@ -16,6 +16,7 @@ from visavis.errors import UserError
 from visavis.models import share
 from visavis.models.card import claims, entries, make_card
 from visavis.models.load import Autoencoder, load
+from visavis.models.model import Model
 from visavis.models.snapshot import save_snapshot
 
 RECORD = {"features": "digitsr", "reference": "digits", "split": "train", "images": 50, "seed": 0}
@@ -117,6 +118,48 @@ def test_pushing_sends_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     url = load(a_run(tmp_path / "run")).push_to_hub("owner/digits")
     assert url == "https://hub/owner/digits/commit/1"
     assert sent == {"owner/digits": {"config.json", "model.safetensors", "README.md", "evaluation.json"}}
+
+
+def in_the_cache(model: Model, cache: Path, revision: str, commit: str) -> Path:
+    """As huggingface_hub keeps a model that it fetched as ``owner/digits``."""
+    folder = cache / "models--owner--digits"
+    (folder / "refs").mkdir(parents=True, exist_ok=True)
+    (folder / "refs" / revision).write_text(commit)
+    model.save_pretrained(folder / "snapshots" / commit)
+    return folder / "snapshots" / commit
+
+
+def test_a_model_of_the_hub_comes_from_the_cache_by_revision(tmp_path: Path) -> None:
+    model = generator_and_critic()
+    tagged = in_the_cache(model, tmp_path, "v1", "1" * 40)
+    for weights in model.networks["G"].parameters():
+        weights.mul_(2)
+    in_the_cache(model, tmp_path, "main", "2" * 40)
+    made = []
+    for revision in ("v1", None):
+        again = visavis.Model.from_pretrained(
+            "owner/digits", revision=revision, cache_dir=tmp_path, local_files_only=True
+        )
+        made.append(again.pixels(3, seed=1))
+        assert again.origin is not None
+        assert (again.origin.parent == tagged) == (revision == "v1")
+    np.testing.assert_array_equal(made[0], generator_and_critic().pixels(3, seed=1))
+    np.testing.assert_array_equal(made[1], model.pixels(3, seed=1))
+    assert not np.array_equal(*made)
+
+
+def test_revision_and_token_reach_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = in_the_cache(generator_and_critic(), tmp_path, "v1", "1" * 40)
+    asked: dict[str, object] = {}
+
+    def download(repository: str, **how: object) -> str:
+        asked.update(how, repository=repository)
+        return str(folder)
+
+    monkeypatch.setattr(share, "snapshot_download", download)
+    where = {"revision": "v1", "token": "secret", "cache_dir": tmp_path, "local_files_only": True}
+    visavis.Model.from_pretrained("owner/digits", **where)
+    assert asked.items() >= {"repository": "owner/digits", "allow_patterns": share.WANTED, **where}.items()
 
 
 def test_what_cannot_be_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,11 +43,6 @@ def export(given: Namespace) -> None:
         raise UserError("--half is for --onnx FILE; give it too, or leave --half out")
     model = load(given.run)
     found: dict[str, Any] = {"run": str(given.run), "images": model.description.images}
-    if given.to is not None:
-        model.save_pretrained(given.to, name=name_of(given.run), licence=given.licence)
-        found |= {"to": str(given.to), "judged": judged(model)}
-    if given.push is not None:
-        found |= {"pushed": model.push_to_hub(given.push, licence=given.licence), "judged": judged(model)}
     if given.onnx is not None:
         from visavis.export.onnx import OPSET, SEEDS
         from visavis.export.onnx import export as to_onnx
@@ -58,6 +53,11 @@ def export(given: Namespace) -> None:
         from visavis.export.web.site import write_page
 
         found |= write_page(model, given.web, name_of(given.run))
+    if given.to is not None:
+        model.save_pretrained(given.to, name=name_of(given.run), licence=given.licence)
+        found |= {"to": str(given.to), "judged": judged(model)}
+    if given.push is not None:
+        found |= {"pushed": model.push_to_hub(given.push, licence=given.licence), "judged": judged(model)}
     show(given, found)
 
 

@@ -15,6 +15,8 @@ from visavis.models.model import Model
 from visavis.models.snapshot import Description
 from visavis.models.translate.translator import DIRECTIONS
 from visavis.networks import PairCritic
+from visavis.networks.heads import Single
+from visavis.networks.patch import PatchCritic
 
 Tensors = dict[str, Tensor]
 Network = Callable[..., Tensor | tuple[Tensor, ...]]
@@ -52,12 +54,29 @@ class Comparer(nn.Module):
         return (score + self.critic.score(of_b, of_a)) / 2
 
 
+class Scorer(nn.Module):
+    """Images to the logits "real" of a critic that sees them one by one; one that packs sees several as one.
+
+    ``label`` is an input where the critic is conditional.
+    """
+
+    def __init__(self, critic: PairCritic) -> None:
+        super().__init__()
+        self.critic = critic
+
+    def forward(self, images: Tensor, label: Tensor | None = None) -> Tensor:
+        """``images: [pack · n, C, R, R]``, ``label: [pack · n] -> [n]``."""
+        return self.critic.embed(images, label)
+
+
 @dataclass(frozen=True)
 class Part:
     """One network for elsewhere: what it is, its function, and the names of what goes in and comes out."""
 
     role: str
-    """generator, critic, encoder, translator, or translator-back of one that learned both ways."""
+    """generator, critic, encoder, translator; of a game that learned both ways translator-back, critic-a and
+    critic-b too.
+    """
     network: nn.Module
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
@@ -72,6 +91,13 @@ class Part:
 def parts_of(model: Model) -> list[Part]:
     """The networks of a model that are of use elsewhere, the main one first: a few for each ability."""
     return [part for ability in MAKERS if ability in model.abilities for part in MAKERS[ability](model)]
+
+
+def all_parts(model: Model) -> list[Part]:
+    """Those, and the critics that give a model no ability: of single images, and of translations."""
+    network = model.networks.get("D")
+    alone = isinstance(network, PairCritic) and isinstance(network.head, Single)
+    return parts_of(model) + ([_single_critic(model)] if alone else _patch_critics(model))
 
 
 def _labels(description: Description, n: int) -> Tensors:
@@ -105,7 +131,8 @@ def _critic(model: Model) -> Part:
     description, network, generator = model.description, model.networks["D"], _generator(model)
     assert isinstance(network, PairCritic)
     comparer = Comparer(network)
-    labels = bool(description.condition_classes) and _needs_labels(comparer, _made(generator, 1))
+    images = _made(generator, 1)
+    labels = bool(description.condition_classes) and _needs_labels(comparer, images, images)
 
     def examples(n: int) -> Tensors:
         images = _made(generator, n)
@@ -115,10 +142,24 @@ def _critic(model: Model) -> Part:
     return Part("critic", comparer, tuple(examples(1)), ("score",), examples, {"kind": kind})
 
 
-def _needs_labels(comparer: Comparer, images: Tensor) -> bool:
+def _single_critic(model: Model) -> Part:
+    description, network, generator = model.description, model.networks["D"], _generator(model)
+    assert isinstance(network, PairCritic)
+    scorer, pack = Scorer(network), network.pack
+    labels = bool(description.condition_classes) and _needs_labels(scorer, _made(generator, pack))
+
+    def examples(n: int) -> Tensors:
+        images = _made(generator, n * pack)
+        return {"images": images} | (_labels(description, len(images)) if labels else {})
+
+    about = {"kind": "logit", "pack": pack, "range": [-1, 1]}
+    return Part("critic", scorer, tuple(examples(1)), ("score",), examples, about)
+
+
+def _needs_labels(critic: nn.Module, *images: Tensor) -> bool:
     """Whether the critic looks at the class; one that only tells it does not."""
     try:
-        comparer(images, images)
+        critic(*images)
     except UserError:
         return True
     return False
@@ -150,6 +191,29 @@ def _translator(role: str, network: nn.Module, description: Description) -> Part
     about = {"range": [-1, 1], "scale": scale, "stride": stride, "resolution": shape.resolution}
     any_size = bool(getattr(network, "any_size", False))
     return Part(role, network, ("images",), ("translated",), examples, about, any_size)
+
+
+def _patch_critics(model: Model) -> list[Part]:
+    """Critics of what a translator makes, and of its inputs where it learned both ways."""
+    roles = {"D": "critic", "D_a": "critic-a", "D_b": "critic-b"}
+    return [
+        _patch_critic(role, network, model)
+        for name, role in roles.items()
+        if isinstance(network := model.networks.get(name), PatchCritic)
+    ]
+
+
+def _patch_critic(role: str, network: PatchCritic, model: Model) -> Part:
+    channels, resolution = model.shape
+    scale = int(getattr(model.networks.get("G"), "scale", 1))
+    source = Shape(channels, resolution // scale)
+
+    def examples(n: int) -> Tensors:
+        images = smooth(n, model.shape)
+        return {"images": images} | ({"source": smooth(n, source).roll(1, 0)} if network.sees_pairs else {})
+
+    about = {"kind": "logit", "range": [-1, 1], "resolution": resolution, "scale": scale}
+    return Part(role, network, tuple(examples(1)), ("score",), examples, about)
 
 
 def smooth(n: int, shape: Shape) -> Tensor:

@@ -27,7 +27,8 @@ class Compares(Model):
     def able(self) -> bool:
         """Whether the snapshot holds a critic that looks at two images."""
         critic = self.networks.get("D")
-        return isinstance(critic, PairCritic) and self.description.networks["D"]["head"] != "single"
+        one_each = isinstance(critic, PairCritic) and critic.pack == 1
+        return one_each and self.description.networks["D"]["head"] != "single"
 
     def compare(self, a: Picture, b: Picture, label: Label | None = None) -> Comparison:
         """What the critic says of two pictures (cut square, resized to its resolution).
@@ -41,6 +42,10 @@ class Compares(Model):
             raise UserError("this snapshot holds no critic, so it cannot compare")
         if self.description.networks["D"]["head"] == "single":
             raise UserError("this run's critic looks at one image at a time; compare needs a pairwise recipe")
+        if critic.pack > 1:
+            raise UserError(
+                f"this run's critic sees {critic.pack} images as one input; compare needs a pairwise recipe"
+            )
         labels = self.labels(0, len(self.classes) if label is None else 1, label)
 
         def embed(picture: Picture) -> Tensor:

@@ -98,7 +98,7 @@ def write_folder(path: Path, config: Mapping[str, Any], packed: Mapping[str, byt
 def model_assets(model: Model) -> dict[str, bytes]:
     """``ROLE.onnx`` of every network, checked against PyTorch."""
     with tempfile.TemporaryDirectory() as folder:
-        made = export(model, Path(folder) / "model.onnx")
+        made = export(model, Path(folder) / "model.onnx", parts=parts_of(model))
         return {f"{each.role}.onnx": each.path.read_bytes() for each in made}
 
 
