@@ -26,7 +26,8 @@ from visavis.bench.pair_step import cpu_model
 
 RESULTS = Path(__file__).parents[1] / "results/claims.json"
 SEEDS = (0, 1, 2)
-IMAGES = 24_000
+IMAGES = 48_000
+FIGURES = ("quality", "fd_digitsr", "is_digitsr", "precision", "recall", "variety")
 Row = dict[str, Any]
 
 BASE: dict[str, object] = {
@@ -45,6 +46,7 @@ BASE: dict[str, object] = {
     "adam.G": '{"lr": 2e-4, "beta1": 0.5, "beta2": 0.999}',
     "adam.D": '{"lr": 2e-4, "beta1": 0.5, "beta2": 0.999}',
     "batch_size": 64,
+    "average": '{"halflife": 2000}',
 }
 """The chapter's GAN, as fields of the recipe ``digits``."""
 LOOKS: dict[str, object] = {
@@ -75,10 +77,10 @@ SIDES: dict[str, dict[str, object]] = {
     "no BatchNorm in D, R1 × 10": {"networks.D.branch.order": "act", "objective.r1": 20},
     "no BatchNorm in D, R1 γ 0.5": {"networks.D.branch.order": "act", "objective.r1": 0.5},
     "translated for D": {"objective.augment.policy": "translation"},
-    "D steps from 5 to 1": {"objective.d_steps": '{"start": 5, "end": 1, "images": 12000}'},
+    "D steps from 5 to 1": {"objective.d_steps": '{"start": 5, "end": 1, "images": 24000}'},
     "labels 0.9 and 0.1": {"objective.real_target": 0.9, "objective.fake_target": 0.1},
     "one label in twenty flipped": {"objective.flips": 0.05},
-    "decaying noise on the images": {"objective.noise": '{"start": 0.2, "end": 0, "images": 12000}'},
+    "decaying noise on the images": {"objective.noise": '{"start": 0.2, "end": 0, "images": 24000}'},
     "minibatch discrimination": {"networks.D.minibatch": "discrimination"},
     "WGAN, clipped": {
         "networks.D.branch.order": "act",
@@ -92,23 +94,52 @@ SIDES: dict[str, dict[str, object]] = {
         "objective.d_steps": 5,
         "objective.gradient_penalty": 10,
     },
+    "the label 0.9 for real images only": {"objective.real_target": 0.9},
+    "feature matching": {"objective.kind": "feature-matching"},
+    "historical averaging": {"objective.historical": 1e-5},
+    "experience replay": {"objective.pool": 256},
+    "the batch's deviation for D": {"networks.D.minibatch": "stddev"},
+    "no BatchNorm but spectral norm in D": {"networks.D.branch.order": "act", "networks.D.spectral": "true"},
+    "no BatchNorm in D, both rates × 2": {
+        "networks.D.branch.order": "act",
+        "adam.G": '{"lr": 4e-4, "beta1": 0.5, "beta2": 0.999}',
+        "adam.D": '{"lr": 4e-4, "beta1": 0.5, "beta2": 0.999}',
+    },
+    "ReLU in D": {"networks.D.branch.slope": 0},
+    "rates 1e-4 and 4e-4, β 0 and 0.9": {
+        "adam.G": '{"lr": 1e-4, "beta1": 0.0, "beta2": 0.9}',
+        "adam.D": '{"lr": 4e-4, "beta1": 0.0, "beta2": 0.9}',
+    },
+    "batch 16, a quarter of the images": {"batch_size": 16},
+    "dense layers only": {"networks.G": '{"kind": "mlp"}', "networks.D.branch": '{"kind": "mlp"}'},
 }
 """A name -> the fields that differ from :data:`BASE`."""
+LENGTHS = {"batch 16, a quarter of the images": IMAGES // 4}
+"""Sides that see fewer images: as many steps as the base."""
 
 
 def fields(side: str) -> dict[str, object]:
-    """All fields of a side, as ``visavis train digits`` takes them."""
-    return BASE | SIDES[side]
+    """All fields of a side, as ``visavis train digits`` takes them; a whole network takes the place of its
+    parts.
+    """
+    whole = [path for path in SIDES[side] if path in ("networks.G", "networks.D.branch")]
+    kept = {k: v for k, v in BASE.items() if not any(k.startswith(f"{path}.") for path in whole)}
+    return kept | SIDES[side]
 
 
 def measure(side: str, seed: int, folder: Path) -> Row:
-    """Train one side with one seed and judge it; its figures, and means of its log's last quarter."""
+    """Train one side with one seed and judge it; its figures, and means of its log's first tenth and last
+    quarter.
+    """
     out = folder / f"{side.replace(' ', '-').replace('/', '-')}-{seed}"
+    images = LENGTHS.get(side, IMAGES)
     named = {path.replace(".", "__"): value for path, value in (fields(side) | LOOKS).items()}
-    done = visavis.train("digits", out, images=IMAGES, device="cpu", seed=seed, **named)
+    done = visavis.train("digits", out, images=images, device="cpu", seed=seed, **named)
     found = visavis.evaluate(out, device="cpu")
     stats = files.JsonLines(out / "stats.jsonl").rows()
-    last = [row for row in stats if row.get("images", 0) > 0.75 * IMAGES and "event" not in row]
+    rows = [row for row in stats if "event" not in row]
+    last = [row for row in rows if row["images"] > 0.75 * images]
+    first = [row for row in rows if row["images"] <= 0.1 * images]
     names = ("loss/G", "loss/D", "grad_norm/G", "accuracy/fake", "accuracy/real")
     watched = files.JsonLines(out / "metrics.jsonl").rows()
     return {
@@ -116,14 +147,20 @@ def measure(side: str, seed: int, folder: Path) -> Row:
         "seed": seed,
         "images": done["images"],
         "seconds": done["seconds"],
-        **{name: found[name]["value"] for name in ("quality", "fd_digitsr", "is_digitsr", "recall")},
+        **{name: found[name]["value"] for name in FIGURES},
         "missing": len(found["classes"].get("missing", [])),
-        "last": {name: statistics.fmean(r[name] for r in last if r.get(name) is not None) for name in names},
+        "first": _means(first, names),
+        "last": _means(last, names),
         "over_time": [
             {"images": row["images"], "fd": row["fd_digitsr"], **_losses(stats, row["images"])}
             for row in watched
         ],
     }
+
+
+def _means(rows: list[Row], names: tuple[str, ...]) -> Row:
+    known = {name: [row[name] for row in rows if row.get(name) is not None] for name in names}
+    return {name: statistics.fmean(values) for name, values in known.items() if values}
 
 
 def _losses(stats: list[Row], images: int) -> Row:
@@ -152,7 +189,7 @@ def of_real_images() -> list[Row]:
                 path = Path(folder) / "images.npz"
                 write_images(path, images[rows], labels[rows], data.classes)
                 told = visavis.evaluate(path, "digits", device="cpu", seed=seed)
-                figures = {key: told[key]["value"] for key in ("fd_digitsr", "is_digitsr", "recall")}
+                figures = {key: told[key]["value"] for key in FIGURES if key in told}
                 found.append({"side": name, "seed": seed, "images": len(rows), **figures})
     return found
 

@@ -22,6 +22,7 @@ from image_tables import TABLES as IMAGES
 from image_tables import distance, duration, interval
 from judge_tables import TABLES as JUDGE
 from kept_memory import kept_memory
+from ladder_table import TABLES as LADDER
 from narrow_table import TABLES as NARROW
 from out_tables import TABLES as OUT
 from own_pictures import TABLES as OWN_PICTURES
@@ -204,6 +205,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "two-judges": two_judges,
     "catsdogs": catsdogs,
     **JUDGE,
+    **LADDER,
     **PAIRS,
     **OUT,
     **NARROW,
@@ -225,6 +227,8 @@ MADE_BY = {
     "claims": "benchmarks/claims.py",
     "claims-losses": "benchmarks/claims.py",
     "claims-real": "benchmarks/claims.py",
+    "claims-gradients": "benchmarks/claims.py",
+    "claims-over-time": "benchmarks/claims.py",
     "judge-cases": "benchmarks/judge_cases.py",
     "quality": "benchmarks/quality_cases.py",
     "copies": "benchmarks/copies.py --cifar10 FOLDER",
