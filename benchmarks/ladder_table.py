@@ -31,11 +31,17 @@ def ladder(rung: str) -> str:
     made = next(row for row in rows if "processor" in row)
     note = (
         f"\n\n`visavis bench ladder --on {rung} --seconds {record['seconds']:g}`: {record['seconds']:g} s of "
-        f"training a line on `{record['data']}`, {record['samples']:,} samples of the averaged weights; the "
-        f"last two columns have steps of {record['seconds'] / record['looks']:g} s. "
+        f"training a line on `{record['data']}`, {record['samples']:,} samples of the averaged weights, "
+        f"counted every {record['seconds'] / record['looks']:g} s (no column: no line got there). "
         f"{made['threads']} thread of one {made['processor']}, torch {made['torch']}, {made['date']}."
     )
-    return table(HEADER, [_cells(row) for row in rows]) + note
+    return _without_empty(HEADER, [_cells(row) for row in rows]) + note
+
+
+def _without_empty(header: list[str], rows: list[list[str]]) -> str:
+    """The table, without columns in which no row has anything."""
+    kept = [i for i in range(len(header)) if any(row[i] for row in rows)]
+    return table([header[i] for i in kept], [[row[i] for i in kept] for row in rows])
 
 
 TABLES: dict[str, Callable[[], str]] = {"ladder-stacked-mnist": lambda: ladder("stacked-mnist")}
