@@ -38,6 +38,7 @@ SETS = {
 }
 """Sets of images that a failure needs, and the line of Python that writes each."""
 UNCONDITIONAL = "mnist --conditional false"
+PENALISED = "dcgan-mnist --networks.D.branch.norm none --objective.r1 1 --objective.r2 1"
 
 FAILURES: dict[str, dict[str, str]] = {
     "mode-collapse": {
@@ -46,11 +47,11 @@ FAILURES: dict[str, dict[str, str]] = {
     },
     "d-has-won": {
         "fails": "dcgan-mnist --objective.loss minimax --objective.d_steps 5 --networks.D.branch.norm none",
-        "mends": "dcgan-mnist --networks.D.branch.norm none --objective.r1 1 --objective.r2 1",
+        "mends": PENALISED,
     },
     "starved-d": {
-        "fails": "dcgan-mnist --adam.D.lr 1e-6",
-        "mends": "dcgan-mnist",
+        "fails": f"{PENALISED} --adam.D.lr 1e-6",
+        "mends": PENALISED,
     },
     "balanced-losses": {
         "fails": f"{UNCONDITIONAL} --objective.r1 10000 --objective.r2 10000",
@@ -61,9 +62,8 @@ FAILURES: dict[str, dict[str, str]] = {
         "mends": UNCONDITIONAL,
     },
     "checkerboards": {
-        "fails": "dcgan-mnist --networks.D.branch.norm none --objective.r1 1 --objective.r2 1",
-        "mends": "dcgan-mnist --networks.D.branch.norm none --objective.r1 1 --objective.r2 1 "
-        "--networks.G.kind upsampling --networks.G.widths 128,128,64,32,32",
+        "fails": PENALISED,
+        "mends": f"{PENALISED} --networks.G.kind upsampling --networks.G.widths 128,128,64,32,32",
     },
     "wrong-range": {
         "fails": f"{UNCONDITIONAL} --data unit.npz --data.range signed",
@@ -71,7 +71,7 @@ FAILURES: dict[str, dict[str, str]] = {
     },
     "batchnorm-leaks": {
         "fails": "dcgan-mnist --objective.joint true",
-        "mends": "dcgan-mnist",
+        "mends": PENALISED,
     },
     "too-short": {
         "fails": f"{UNCONDITIONAL} --images 3200",
