@@ -111,8 +111,8 @@ def onnx() -> str:
     head = ["networks", "exported", "fp32: largest difference", "fp16: largest difference", "in grey levels"]
     return table(head, rows) + (
         f"\n\nNarrow networks of every kind, with random weights and statistics, {found['seeds']} seeds, "
-        f"opset {found['opset']}, allowed {found['tolerance']:g} in fp32; torch {record['torch']}, onnxruntime "
-        f"{record['onnxruntime']}, {record['date']}."
+        f"opset {found['opset']}, allowed {found['tolerance']:g} in fp32; torch {record['torch']}, "
+        f"onnxruntime {record['onnxruntime']}, {record['date']}."
     )
 
 
