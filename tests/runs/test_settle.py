@@ -16,7 +16,8 @@ AUTO += ["--precision", "auto", "--networks.E.widths", "8,8", "--networks.G.widt
 
 
 def hardware(monkeypatch: pytest.MonkeyPatch, has: bool) -> None:
-    monkeypatch.setattr(settle, "multiplies_bf16", lambda device: has)
+    for ability in ("multiplies_bf16", "gains_by_bf16"):
+        monkeypatch.setattr(settle, ability, lambda device: has)
 
 
 def recorded(run: Path) -> str:
@@ -37,6 +38,20 @@ def test_auto_is_what_the_hardware_multiplies(
     for name in asks:
         assert settle.settled(get(name), None, CPU).precision == precision
     assert settle.settled(get("digits"), None, CPU).precision == "fp32", "this one asks for fp32"
+
+
+def test_hardware_that_multiplies_bf16_without_gaining_by_it_trains_in_fp32(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hardware(monkeypatch, True)
+    monkeypatch.setattr(settle, "gains_by_bf16", lambda device: False)
+    asked = get("vae-faces")
+    recipe = settle.settled(asked, None, CPU)
+    assert recipe.precision == "fp32"
+    told = settle.said_of_precision(asked, recipe, CPU)
+    assert told == "precision fp32 (auto: this processor gains nothing by bf16)"
+    in_bf16 = asked.model_copy(update={"precision": "bf16"})
+    assert settle.said_of_precision(in_bf16, in_bf16, CPU) is None, "as asked, and not emulated"
 
 
 def test_a_run_records_it_and_keeps_it_whatever_it_is_resumed_on(

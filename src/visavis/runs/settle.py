@@ -6,14 +6,14 @@ import torch
 
 from visavis import files
 from visavis.recipes.recipe import Recipe
-from visavis.training.devices import multiplies_bf16
+from visavis.training.devices import gains_by_bf16, multiplies_bf16
 
 
 def settled(recipe: Recipe, out: Path | None, device: torch.device) -> Recipe:
     """The recipe with its precision settled: that of the run in ``out``, else what the hardware is for."""
     if recipe.precision != "auto":
         return recipe
-    chosen = _recorded(out) or ("bf16" if multiplies_bf16(device) else "fp32")
+    chosen = _recorded(out) or ("bf16" if gains_by_bf16(device) else "fp32")
     return recipe.model_copy(update={"precision": chosen})
 
 
@@ -39,6 +39,8 @@ def said_of_precision(asked: Recipe, recipe: Recipe, device: torch.device) -> st
         )
     if asked.precision != "auto":
         return None
-    why = f"auto: this {place} {'multiplies bf16' if can else 'has no bf16 arithmetic'}"
-    as_hardware = (recipe.precision == "bf16") == can
-    return f"precision {recipe.precision} ({why if as_hardware else 'as this run was begun'})"
+    gains = gains_by_bf16(device)
+    able = "multiplies bf16" if gains else "gains nothing by bf16" if can else "has no bf16 arithmetic"
+    as_hardware = (recipe.precision == "bf16") == gains
+    why = f"auto: this {place} {able}" if as_hardware else "as this run was begun"
+    return f"precision {recipe.precision} ({why})"
