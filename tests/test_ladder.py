@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+import torch
 
-from visavis.bench.ladder import RUNGS, Ladder, climb, in_words, on_rung
+from visavis.bench.ladder import RUNGS, Ladder, at_side, climb, in_words, on_rung
 from visavis.errors import UserError
 from visavis.files import read_json
 from visavis.recipes import get
@@ -55,6 +56,12 @@ def test_a_conditional_recipe_climbs_without_classes() -> None:
     recipe = on_rung(get("mnist"), RUNGS["stacked-mnist"])
     assert not isinstance(recipe, str) and not recipe.conditional
     assert recipe.data.source == "stacked-mnist-10k" and recipe.metrics == ()
+
+
+def test_images_of_a_network_that_wants_another_side_are_counted_at_the_classifiers() -> None:
+    images = torch.arange(4 * 4, dtype=torch.uint8).reshape(1, 4, 4, 1)
+    assert at_side(images, 2)[0, :, :, 0].tolist() == [[2, 4], [10, 12]]  # 2.5, 4.5, … to the even one
+    assert at_side(images, 4) is images
 
 
 def test_no_such_rung(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
 
 from visavis.bench.rows import Row, machine, need_same, standing
 from visavis.errors import UserError, unknown
@@ -43,6 +45,8 @@ class Rung:
     source: str
     metric: str
     modes: int
+    side: int
+    """Pixels, of the images that the classifier knows."""
     classifier_sha256: str
     endings: tuple[str, ...]
     """Of the names of recipes that are tried where none are named."""
@@ -52,10 +56,10 @@ class Rung:
 
 RUNGS = {
     "stacked-mnist": Rung(
-        "stacked-mnist-10k", "stacked-mnist-modes", 1000, MNISTR_SHA256, ("-mnist", "mnist"), False
+        "stacked-mnist-10k", "stacked-mnist-modes", 1000, 28, MNISTR_SHA256, ("-mnist", "mnist"), False
     ),
-    "stacked-digits": Rung("stacked-digits", "stacked-modes", 1000, DIGITSR_SHA256, ("-digits",), False),
-    "mnist": Rung("mnist-10k", "mnist-modes", 10, MNISTR_SHA256, ("-mnist", "mnist")),
+    "stacked-digits": Rung("stacked-digits", "stacked-modes", 1000, 8, DIGITSR_SHA256, ("-digits",), False),
+    "mnist": Rung("mnist-10k", "mnist-modes", 10, 28, MNISTR_SHA256, ("-mnist", "mnist")),
 }
 
 
@@ -171,7 +175,7 @@ def _part(recipe: Recipe, out: Path, asked: Ladder, rung: Rung, **length: Any) -
 
     done = run(recipe, Options(out, device=asked.device, quiet=True, **length))
     pixels = load(out, asked.device).pixels(asked.samples, seed=1)
-    scores = METRICS[rung.metric](torch.from_numpy(pixels))
+    scores = METRICS[rung.metric](at_side(torch.from_numpy(pixels), rung.side))
     return {
         "seconds": done["seconds"],
         "images": done["images"],
@@ -179,6 +183,15 @@ def _part(recipe: Recipe, out: Path, asked: Ladder, rung: Rung, **length: Any) -
         "modes": scores["modes"],
         "kl": round(float(scores["kl"]), 5),
     }
+
+
+def at_side(pixels: Tensor, side: int) -> Tensor:
+    """uint8 ``[N, R, R, C]``, of a network that wants another side, as those of ``side``; by area."""
+    if pixels.shape[1] == side:
+        return pixels
+    x = pixels.permute(0, 3, 1, 2)
+    smaller = [interpolate(part.float(), side, mode="area") for part in torch.split(x, 1_000)]
+    return torch.cat(smaller).round().to(torch.uint8).permute(0, 2, 3, 1)
 
 
 def _ended(last: Row) -> Row:
