@@ -22,27 +22,33 @@ def start_up() -> str:
 
 
 def serve_load() -> str:
-    """Answers a second in batches and one by one, and what the server's memory did."""
-    found = results("serve-load")
-    record, names = found["record"], {"batching": "batches", "no_batching": "one by one"}
-    rows = [
-        [
-            told,
-            f"{found[name]['per_second']:,.0f}",
-            f"{found[name]['p50_ms']:.0f} ms",
-            f"{found[name]['p99_ms']:.0f} ms",
-            f"{found[name]['lost']}",
-        ]
-        for name, told in names.items()
-    ]
-    batching, stopped = found["batching"], found["sigterm_under_load"]
-    told = (
-        f"{found['ratio']:.1f} times as many in batches; memory after is {batching['resident_ratio']:.2f} "
-        f"times that before; {stopped['lost']} lost under SIGTERM. The net of `{found['recipe']}`, "
-        f"{found['clients']} clients, {batching['wall_seconds']:.0f} s a load; {record['cores']} cores of "
-        f"one {record['processor']}, torch {record['torch']}, {record['date']}."
+    """Answers a second in batches and one by one on each machine, and what the server's memory did."""
+    rows, told = [], []
+    for name in ("serve-load", "serve-load-xeon"):
+        found = results(name)
+        record, batching = found["record"], found["batching"]
+        for part, way in (("batching", "batches"), ("no_batching", "one by one")):
+            rows.append(
+                [
+                    record["processor"],
+                    way,
+                    f"{found[part]['per_second']:,.0f}",
+                    f"{found[part]['p50_ms']:.0f} ms",
+                    f"{found[part]['p99_ms']:.0f} ms",
+                    f"{found[part]['lost']}",
+                ]
+            )
+        told.append(
+            f"{record['processor']}: {found['ratio']:.1f} times as many in batches, memory after "
+            f"{batching['resident_ratio']:.2f} times that before, {found['sigterm_under_load']['lost']} lost "
+            f"under SIGTERM ({record['date']})"
+        )
+    note = (
+        f"\n\n{'; '.join(told)}. The net of `{found['recipe']}`, {found['clients']} clients on the same two "
+        f"cores, {batching['wall_seconds']:.0f} s a load, torch {record['torch']}."
     )
-    return table(["requests answered in", "answers/s", "p50", "p99", "lost"], rows) + f"\n\n{told}"
+    head = ["processor", "requests answered in", "answers/s", "p50", "p99", "lost"]
+    return table(head, rows) + note
 
 
 def web_page() -> str:

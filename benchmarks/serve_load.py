@@ -192,9 +192,15 @@ def sampled(first: dict[str, float], last: dict[str, float]) -> dict[int, int]:
 
 
 def batched(run: str, clients: int, seconds: float) -> dict[str, Any]:
-    """The load with batching, the memory before and after, and clients that leave."""
+    """The load with batching, the memory before and after, and clients that leave.
+
+    Warm is a server that has had a third of the load and clients that left: until then each thread, each
+    size of batch and each connection gets its memory for the first time.
+    """
     server = Server(run, "--port", "0")
-    asyncio.run(load(server.port, clients, min(5, seconds)))  # warm
+    asyncio.run(load(server.port, clients, seconds / 3))
+    asyncio.run(hang_ups(server.port, HANG_UPS))
+    asyncio.run(load(server.port, clients, 2))
     before = server.resident()
     found = asyncio.run(load(server.port, clients, seconds))
     first = server.counted()
