@@ -3,7 +3,7 @@
 import math
 import statistics
 
-from claims import BASE, SIDES
+from claims import BASE, LENGTHS, SIDES
 from tables import Row, results, table
 
 T_95 = 4.303
@@ -179,7 +179,10 @@ def commands(name: str) -> str:
     base = " ".join(f"--{path} {_quoted(str(value))}" for path, value in BASE.items())
     lines = [
         [side, " ".join(f"`--{path} {_quoted(str(value))}`" for path, value in changes.items()) or "nothing"]
-        for side, changes in SIDES.items()
+        for side, changes in (
+            (side, fields | ({"images": LENGTHS[side]} if side in LENGTHS else {}))
+            for side, fields in SIDES.items()
+        )
     ]
     shown = table(["side", "changes"], lines)
     return f"```\nvisavis train digits --images {found['record']['images']} {base}\n```\n\n{shown}"

@@ -8,13 +8,13 @@ at nothing (running statistics, a class's gain and shift, the strength of noise)
 
 import argparse
 import platform
+import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from visavis import __version__
 from visavis.core import Shape
@@ -25,9 +25,8 @@ from visavis.models.load import model_of
 from visavis.models.model import Model
 from visavis.models.snapshot import Description
 from visavis.networks import build
-from visavis.networks.conditional import ClassBatchNorm2d
-from visavis.networks.stylegan2 import StyledConv, StyleGAN2G
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 NARROW = {"width": 8, "widest": 16}
 PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "residual": (
@@ -90,25 +89,10 @@ OTHERS: dict[str, tuple[dict[str, Any], int, str]] = {
 }
 
 
-@torch.no_grad()
-def leave_the_start(network: nn.Module) -> None:
-    """Give a value to what an export could leave out of a fresh network without any difference."""
-    for module in network.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is not None:
-            assert module.running_var is not None
-            module.running_mean.normal_()
-            module.running_var.uniform_(0.5, 1.5)
-        elif isinstance(module, ClassBatchNorm2d):
-            module.gain.weight.uniform_(0.5, 1.5)
-            module.shift.weight.normal_()
-        elif isinstance(module, StyledConv) and module.strength is not None:
-            module.strength.fill_(1)
-        elif isinstance(module, StyleGAN2G):
-            module.w_mean.normal_()
-
-
 def made(networks: dict[str, Any], resolution: int, task: str, classes: int) -> Model:
     """A model that is as if a little training had been done."""
+    from small_models import leave_the_start
+
     torch.manual_seed(0)
     shape, names = Shape(3, resolution), tuple(map(str, range(classes)))
     built = build(networks, shape, classes)

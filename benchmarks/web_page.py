@@ -9,64 +9,24 @@ Writes results/web-page.json, and screenshots to DIR.
 """
 
 import argparse
-import functools
-import http.server
 import shutil
+import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 import visavis
 from visavis.bench.rows import machine
 from visavis.export.web import runtime, site
 from visavis.files import write_json
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from browsing import changes, levels, served
+
 OUT = Path(__file__).parents[1] / "results/web-page.json"
 DEVICES = {"desktop": (1280, 900), "phone": (390, 844)}
 SEED = 7
-LEVELS = """(canvas) => {
-const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-return [canvas.height, canvas.width, ...data]; }"""
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Tells nothing."""
-
-    def log_message(self, *given: object) -> None:
-        """Nothing."""
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """The folder's address."""
-    handler = functools.partial(Quiet, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-
-
-def levels(page: Any, canvas: str) -> np.ndarray:
-    """Grey levels on a canvas: ``[H, W, 4]``."""
-    found = page.eval_on_selector(canvas, LEVELS)
-    return np.array(found[2:], np.int64).reshape(found[0], found[1], 4)
-
-
-def changes(page: Any, canvas: str, act: Any) -> bool:
-    """Whether what is on a canvas changes within ten seconds of an action."""
-    before = levels(page, canvas)
-    act()
-    for _ in range(100):
-        if not np.array_equal(levels(page, canvas), before):
-            return True
-        page.wait_for_timeout(100)
-    return False
 
 
 def look(browser: Any, url: str, device: str, scheme: str, axe: str, picture: Path) -> dict[str, Any]:

@@ -37,6 +37,13 @@ class Outcome(NamedTuple):
 Cli = Callable[..., Outcome]
 
 
+def contents(path: Path) -> dict[str, bytes]:
+    """Every file below a folder, by its path from there."""
+    return {
+        file.relative_to(path).as_posix(): file.read_bytes() for file in path.rglob("*") if file.is_file()
+    }
+
+
 def rows(run: Path) -> list[dict[str, Any]]:
     """The scalars of a run's log, without what is told by the clock."""
     found = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tiny import NETWORKS, TINY, Cli
+from tiny import NETWORKS, TINY, Cli, contents
 
 import visavis
 from visavis import recipes
@@ -32,10 +32,6 @@ def animals(tmp_path: Path) -> Path:
         picture(tmp_path / "animals" / "cat" / f"{i}.png", i)
         picture(tmp_path / "animals" / "dog" / f"{i}.png", 10 + i)
     return tmp_path / "animals"
-
-
-def contents(path: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
 
 
 TRAIN = ["train", "digits", *TINY]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from small_models import generator_and_critic, made
-from tiny import Cli
+from tiny import Cli, contents
 
 from visavis.core import Shape
 from visavis.export.onnx import OPSET, SEEDS, TOLERANCE
@@ -22,10 +22,6 @@ def a_run(folder: Path, model: Model) -> Path:
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     return a_run(tmp_path / "run", generator_and_critic())
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
 def test_an_exported_folder_makes_the_same_pixels(cli: Cli, run: Path, tmp_path: Path) -> None:

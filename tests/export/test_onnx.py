@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_models import autoencoder, generator_and_critic, made, super_resolver
+from small_models import autoencoder, generator_and_critic, leave_the_start, made, super_resolver
 
 from visavis.core import Shape
 from visavis.errors import UserError
@@ -13,7 +13,6 @@ from visavis.export import onnx as room
 from visavis.export.onnx import OPSET, TOLERANCE, export, run
 from visavis.export.parts import all_parts, parts_of
 from visavis.models.model import Model
-from visavis.networks.stylegan2 import StyledConv
 
 onnx = pytest.importorskip("onnx", reason="the extra 'export' is not installed")
 pytest.importorskip("onnxscript", reason="the extra 'export' is not installed")
@@ -84,18 +83,6 @@ def test_an_encoder_gives_both_moments(tmp_path: Path) -> None:
     made = room.export_part(parts_of(model)[1], model.description, tmp_path / "encoder.onnx")
     assert made.outputs == ("mean", "log_variance")
     assert made.difference <= TOLERANCE
-
-
-def leave_the_start(network: torch.nn.Module) -> None:
-    """Give a value to what changes nothing in a fresh network."""
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            assert module.running_mean is not None and module.running_var is not None
-            module.running_mean.normal_()
-            module.running_var.uniform_(0.5, 1.5)
-        elif isinstance(module, StyledConv):
-            assert module.strength is not None
-            module.strength.fill_(1)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from processes import started
-from tiny import TINY, Cli, assert_same_run, resumes, rows
+from tiny import TINY, Cli, assert_same_run, contents, resumes, rows
 
 from visavis.cli.main import main
 from visavis.models import snapshot
@@ -32,10 +32,6 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
         main([*TRAIN, "--images", "128", "--out", str(path)])
     assert not left.value.code
     return path
-
-
-def contents(path: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
 
 
 def when_logged(monkeypatch: pytest.MonkeyPatch, images: int, act: Callable[[], None]) -> None:

@@ -140,4 +140,4 @@ def test_a_run_that_still_trains_is_served_from_its_first_snapshot_on(
     with held(young):
         done = cli("serve", young)
     assert (done.status, done.err.count("\n")) == (2, 1)
-    assert "is in training and holds no snapshot yet; serve it once it does" in done.err
+    assert "holds no snapshot yet; where it is in training, wait for its first" in done.err

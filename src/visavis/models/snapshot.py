@@ -123,7 +123,10 @@ def find_snapshot(path: Path) -> Path:
         files.need_finished(path)
         return path / WEIGHTS
     if not found:
-        raise UserError(f"'{path}' holds no snapshot yet; train on with: visavis train --out {path}")
+        raise UserError(
+            f"'{path}' holds no snapshot yet; where it is in training, wait for its first "
+            f"(visavis demo {path} shows how far it is), else train on with: visavis train --out {path}"
+        )
     return found[-1]
 
 

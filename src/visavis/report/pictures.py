@@ -94,16 +94,14 @@ def webp(picture: Image.Image, quality: int | None) -> bytes:
 def fitted(pictures: Sequence[Image.Image], most_bytes: int) -> list[str]:
     """Data URIs of pictures that take ``most_bytes`` together, as good as fits."""
     most = most_bytes * 3 // 4  # base64 makes 4 of 3
-    fits = (_within(pictures, quality, smaller, most) for quality, smaller in QUALITIES[:-1])
-    files = next((files for files in fits if files is not None), None)
-    if files is None:
-        quality, smaller = QUALITIES[-1]
-        files = [webp(picture.reduce(smaller), quality) for picture in pictures]
+    limits = [*[float(most)] * (len(QUALITIES) - 1), math.inf]  # the last has to do
+    tried = (_within(pictures, *how, limit) for how, limit in zip(QUALITIES, limits, strict=True))
+    files = next(files for files in tried if files is not None)
     return [f"data:image/webp;base64,{base64.b64encode(each).decode()}" for each in files]
 
 
 def _within(
-    pictures: Sequence[Image.Image], quality: int | None, smaller: int, most: int
+    pictures: Sequence[Image.Image], quality: int | None, smaller: int, most: float
 ) -> list[bytes] | None:
     """The pictures as WebP files of ``most`` bytes together; None as soon as they take more."""
     files: list[bytes] = []

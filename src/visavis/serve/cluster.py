@@ -22,7 +22,7 @@ from visavis.errors import UserError
 from visavis.models.load import load
 from visavis.serve.app import Application, create_app
 from visavis.serve.limits import Limits
-from visavis.serve.start import loaded, named, need_key
+from visavis.serve.start import named, need_key
 
 CONNECT_SECONDS = 5.0
 NAME = "visavis"
@@ -82,7 +82,7 @@ def serve(
     need_key(host, key)
     paths = named(runs)
     for path in paths.values():
-        loaded(path)
+        load(path)
     join()
     ray_serve.start(proxy_location="EveryNode", http_options={"host": host, "port": port})
     ray_serve.run(deployed(paths, limits, key, device, replicas), name=NAME, route_prefix="/")

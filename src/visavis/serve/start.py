@@ -14,9 +14,6 @@ import uvicorn
 
 from visavis.errors import UserError
 from visavis.models.load import load, local
-from visavis.models.model import Model
-from visavis.models.snapshot import snapshots
-from visavis.runs.folder import in_training
 from visavis.serve.app import Application, create_app
 from visavis.serve.limits import Limits
 
@@ -51,16 +48,6 @@ def named(runs: Sequence[str]) -> dict[str, Path]:
             raise UserError(f"two runs are called '{name}'; name one of them, as in other={given}")
         found[name] = path
     return found
-
-
-def loaded(path: Path, device: str = "cpu") -> Model:
-    """The model of a run; :class:`UserError` for one that cannot be loaded, or has yet to make a snapshot."""
-    if (path / "recipe.json").is_file() and not snapshots(path) and in_training(path):
-        raise UserError(
-            f"'{path}' is in training and holds no snapshot yet; serve it once it does, or watch it with: "
-            f"visavis demo {path}"
-        )
-    return load(path, device)
 
 
 def need_key(host: str, key: str | None) -> None:
@@ -160,7 +147,7 @@ def serve(
     """
     need_key(host, key)
     paths = named(runs)
-    models = {name: loaded(path, device) for name, path in paths.items()}
+    models = {name: load(path, device) for name, path in paths.items()}
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     torch.set_num_threads(max(1, cores - 1))  # one is for HTTP
     for model in models.values():

@@ -45,11 +45,12 @@ def multiplies_bf16(device: torch.device) -> bool:
 def gains_by_bf16(device: torch.device) -> bool:
     """Whether training in bf16 is worth it: the hardware multiplies it, in matrices.
 
-    AVX512-BF16 without AMX multiplies in vectors only, and small convolutions are slower in it than in fp32:
-    0.6 and 0.8 of the images a second (`superres-cifar10`, `vae-faces`, an Intel Xeon whose AMX is hidden).
+    AVX512-BF16 without AMX multiplies in vectors only, and small convolutions are slower in it than in fp32
+    (docs/log.md).
     """
-    vectors_only = device.type == "cpu" and not {"amx_bf16", "bf16"} & _processor_flags()
-    return multiplies_bf16(device) and not vectors_only
+    if device.type == "cpu":
+        return bool({"amx_bf16", "bf16"} & _processor_flags())
+    return multiplies_bf16(device)
 
 
 def _apple_has_bf16() -> bool:

@@ -1,15 +1,13 @@
 """The page, driven in headless Chromium as one file from ``file://`` and as a folder."""
 
-import functools
-import http.server
 import re
 import shutil
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from browsing import changes, levels, served
 from small_models import both_ways, generator_and_critic
 
 from visavis.errors import UserError
@@ -53,25 +51,6 @@ def embedded(page: Path) -> dict[str, int]:
     return {name.decode(): len(data) for name, data in found}
 
 
-def levels(page: object, canvas: str) -> np.ndarray:
-    """The grey levels on a canvas: ``[H, W, 4]``."""
-    found = page.evaluate(  # type: ignore[attr-defined]
-        """(id) => { const canvas = document.querySelector(id);
-        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-        return [canvas.height, canvas.width, ...data]; }""",
-        canvas,
-    )
-    return np.array(found[2:], np.int64).reshape(found[0], found[1], 4)
-
-
-def changed(page: object, canvas: str, before: np.ndarray) -> bool:
-    for _ in range(100):
-        if not np.array_equal(levels(page, canvas), before):
-            return True
-        page.wait_for_timeout(100)  # type: ignore[attr-defined]
-    return False
-
-
 def test_one_file_makes_pytorchs_pictures_and_sliders_change_them(tmp_path: Path, browser: object) -> None:
     model = generator_and_critic()
     site.write_page(model, tmp_path / "page.html", "small")
@@ -85,9 +64,8 @@ def test_one_file_makes_pytorchs_pictures_and_sliders_change_them(tmp_path: Path
     for i in (0, 5, 15):
         shown = levels(page, f"#grid button:nth-child({i + 1}) canvas")
         assert abs(shown[..., :1] - wanted[i].astype(np.int64)).max() <= 2
-    before = levels(page, "#chosen")
-    page.locator("#sliders input").nth(2).fill("3")  # type: ignore[attr-defined]
-    assert changed(page, "#chosen", before)
+    third = page.locator("#sliders input").nth(2)  # type: ignore[attr-defined]
+    assert changes(page, "#chosen", lambda: third.fill("3"))
     page.click("#tab-compare")  # type: ignore[attr-defined]
     page.click("#vote-first")  # type: ignore[attr-defined]
     page.wait_for_selector("#verdict:has-text('The critic prefers')")  # type: ignore[attr-defined]
@@ -98,19 +76,17 @@ def test_one_file_makes_pytorchs_pictures_and_sliders_change_them(tmp_path: Path
 
 def test_a_sketch_is_translated_in_the_folder_form(tmp_path: Path, browser: object) -> None:
     site.write_page(both_ways(), tmp_path / "site", "small")
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path / "site"))
-    handler.log_message = lambda *given: None  # type: ignore[attr-defined]
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        page = opened(browser, f"http://127.0.0.1:{server.server_port}/")
+    with served(tmp_path / "site") as address:
+        page = opened(browser, address)
         page.wait_for_timeout(500)  # type: ignore[attr-defined]
-        before = levels(page, "#translated")
-        page.focus("#paper")  # type: ignore[attr-defined]
-        page.keyboard.press("Space")  # type: ignore[attr-defined]
-        for _ in range(4):
-            page.keyboard.press("Shift+ArrowRight")  # type: ignore[attr-defined]
-        assert changed(page, "#translated", before)
-        server.shutdown()
+
+        def draw() -> None:
+            page.focus("#paper")  # type: ignore[attr-defined]
+            page.keyboard.press("Space")  # type: ignore[attr-defined]
+            for _ in range(4):
+                page.keyboard.press("Shift+ArrowRight")  # type: ignore[attr-defined]
+
+        assert changes(page, "#translated", draw)
 
 
 def test_the_runtime_is_asked_for_by_hash() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from nets import Blur, Negative, model
 from PIL import Image
-from tiny import Cli
+from tiny import Cli, contents
 from torch import Tensor
 
 from visavis.core import Shape
@@ -25,12 +25,6 @@ def save(path: Path, seed: int = 0, height: int = 16, width: int = 16, mode: str
     pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
     Image.fromarray(pixels).convert(mode).save(path)
     return path
-
-
-def contents(path: Path) -> dict[str, bytes]:
-    return {
-        file.relative_to(path).as_posix(): file.read_bytes() for file in path.rglob("*") if file.is_file()
-    }
 
 
 @pytest.fixture
