@@ -49,11 +49,13 @@ def catalogue() -> str:
         told = f"`visavis train {name}` · {score(row)} · {_sources(make())}"
         parts.append(f"### {name}\n\n{_idea(make)}\n\n{picture}{told}")
     record = found["record"]
+    length, shared = "", "; other programs shared the machine, so look at the images seen"
+    if "seconds_of" in record:
+        length, shared = f" of {record['seconds_of']},", ""
     note = (
-        f"\n\n{record['seconds']:.0f} s of training each with {record['threads']} thread of one "
+        f"\n\n{record['seconds']:.0f} s of training each{length} with {record['threads']} thread of one "
         f"{record['cpu']}, one seed, {record['samples']:,} samples of the averaged weights against MNIST's "
-        "10,000 embedded images; other programs shared the machine, so look at the images seen; torch "
-        f"{record['torch']}, {record['date']}."
+        f"10,000 embedded images{shared}; torch {record['torch']}, {record['date']}."
     )
     return "\n\n".join(parts) + note
 
