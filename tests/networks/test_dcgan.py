@@ -51,6 +51,22 @@ def test_s5s_four_doublings_start_at_two_pixels() -> None:
     assert DCGANGenerator(base=2).stages(Shape(3, 32)) == (2, (512, 256, 128, 64))
 
 
+@pytest.mark.parametrize("norm", ["batch", "spectral", "none"])
+def test_further_convolutions_stand_at_the_coarsest_stage(norm: str) -> None:
+    branch, features = DCGANBranch.model_validate({"width": 4, "widest": 8, "coarse": 2, "norm": norm}).build(
+        Shape(1, 28), 0
+    )
+    convs = [m for m in branch.modules() if isinstance(m, nn.Conv2d)]
+    assert [(m.kernel_size[0], m.out_channels) for m in convs] == [(4, 4), (4, 8), (3, 8), (3, 8)]
+    assert branch(torch.zeros(2, 1, 28, 28)).shape == (2, features) == (2, 8 * 7 * 7)
+    normed = [m for m in branch.modules() if isinstance(m, BatchNorm2d)]
+    assert len(normed) == (3 if norm == "batch" else 0)  # after all but the first
+    generator = DCGANGenerator(width=4, widest=8, coarse=2, z_dim=5).build(Shape(1, 28), 0)
+    plain = DCGANGenerator(width=4, widest=8, z_dim=5).build(Shape(1, 28), 0)
+    assert parameters(generator) - parameters(plain) == 2 * (9 * 8 * 8 + 2 * 8)
+    assert generator(torch.zeros(2, 5)).shape == (2, 1, 28, 28)
+
+
 def test_it_starts_as_the_paper_says() -> None:
     torch.manual_seed(0)
     generator = DCGANGenerator(width=32).build(Shape(3, 32), 0)

@@ -6,7 +6,7 @@ The stages follow from the resolution: 4 -> 8 -> … -> 64 as in the paper, 7 ->
 from itertools import pairwise
 from typing import ClassVar, Literal
 
-from pydantic import PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from visavis.core import Config, Shape
@@ -22,12 +22,15 @@ from visavis.networks.stages import stages_from, widths_of
 class _DCGAN(Config):
     """``width``: channels at half the resolution, doubled at each stage below, at most ``widest``.
 
-    ``base``: side of the coarsest stage, None: as the resolution has it (4 for 64, 7 for 28).
+    ``base``: side of the coarsest stage, None: as the resolution has it (4 for 64, 7 for 28).  ``coarse``:
+    further 3×3 convolutions there, none in the paper: what a stroke has to do with another is told where
+    it costs least.
     """
 
     width: PositiveInt = 64
     widest: PositiveInt = 1024
     base: PositiveInt | None = None
+    coarse: NonNegativeInt = 0
 
     def stages(self, shape: Shape) -> tuple[int, tuple[int, ...]]:
         """The side of the coarsest stage, and the widths from there to half the resolution."""
@@ -70,6 +73,12 @@ class DCGANG(nn.Module):
         self.start = Linear(self.latent.width, widths[0] * base**2, bias=False)
         self.first = (widths[0], base, base)
         layers: list[nn.Module] = [batch_norm(widths[0], in_norms), nn.ReLU(inplace=True)]
+        for _ in range(config.coarse):
+            layers += [
+                nn.Conv2d(widths[0], widths[0], 3, 1, 1, bias=False),
+                batch_norm(widths[0], in_norms),
+                nn.ReLU(inplace=True),
+            ]
         for width_in, width_out in pairwise(widths):
             layers += [
                 Doubling(width_in, width_out, bias=False),
@@ -104,17 +113,24 @@ class DCGANBranch(_DCGAN):
         """The branch ``[N, C, R, R] -> [N, F]`` and the width of its features."""
         base, widths = self.stages(shape)
         layers: list[nn.Module] = []
-        for index, (width_in, width_out) in enumerate(pairwise((shape.channels, *widths[::-1]))):
-            layers += self._block(width_in, width_out, first=index == 0)
+        for width_in, width_out in pairwise((shape.channels, *widths[::-1])):
+            layers += self._block(width_in, width_out, normed=bool(layers))
+        for _ in range(self.coarse):
+            layers += self._block(widths[0], widths[0], halving=False)
         branch = nn.Sequential(*layers, Flatten())
         init_dcgan(branch)
         return branch, widths[0] * base**2
 
-    def _block(self, width_in: int, width_out: int, first: bool) -> list[nn.Module]:
-        act = nn.LeakyReLU(self.slope, inplace=True)
+    def _block(
+        self, width_in: int, width_out: int, halving: bool = True, normed: bool = True
+    ) -> list[nn.Module]:
+        biased = self.norm != "batch"
+        conv: nn.Module
         if self.norm == "spectral":
-            return [SpectralConv2d(width_in, width_out, 4, 2, 1), act]
-        if self.norm == "none":
-            return [Halving(width_in, width_out), act]
-        norms = [] if first else [BatchNorm2d(width_out)]
-        return [Halving(width_in, width_out, bias=False), *norms, act]
+            conv = SpectralConv2d(width_in, width_out, *((4, 2, 1) if halving else (3, 1, 1)))
+        elif halving:
+            conv = Halving(width_in, width_out, bias=biased)
+        else:
+            conv = nn.Conv2d(width_in, width_out, 3, 1, 1, bias=biased)
+        norms = [BatchNorm2d(width_out)] if self.norm == "batch" and normed else []
+        return [conv, *norms, nn.LeakyReLU(self.slope, inplace=True)]

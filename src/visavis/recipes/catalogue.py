@@ -22,8 +22,6 @@ from visavis.networks import (
     ProGANGenerator,
     R3GANBranch,
     R3GANGenerator,
-    ResidualBranch,
-    ResidualGenerator,
     SNResNetBranch,
     SNResNetGenerator,
     StridedBranch,
@@ -32,6 +30,7 @@ from visavis.networks import (
     UpsamplingGenerator,
 )
 from visavis.objectives import ACGAN, GAN, Drifting, FeatureMatching, ObjectiveConfig, Pairwise, Unrolled
+from visavis.recipes.mnist import small_nets
 from visavis.recipes.recipe import Recipe
 from visavis.training.loop import Adam, Average
 
@@ -343,13 +342,9 @@ def pairgan_mnist() -> Recipe:
     )
 
 
-def _residual_nets() -> tuple[ResidualGenerator, ResidualBranch]:
-    return ResidualGenerator(width=16, widest=64, z_dim=64), ResidualBranch(width=16, widest=64, features=64)
-
-
 def single_mnist() -> Recipe:
     """The ordinary discriminator with R1 and R2 and the nets of ``mnist``: what the pair is measured by."""
-    g, branch = _residual_nets()
+    g, branch = small_nets(coarse=1)
     return on_mnist(
         "single-mnist",
         "as mnist with an ordinary discriminator (R1 + R2), unconditional",
@@ -363,7 +358,7 @@ def single_mnist() -> Recipe:
 
 def relativistic_mnist() -> Recipe:
     """RpGAN + R1 + R2 (Huang et al. 2024) with the nets of ``mnist``, unconditional."""
-    g, branch = _residual_nets()
+    g, branch = small_nets(coarse=1)
     return on_mnist(
         "relativistic-mnist",
         "relativistic pairs + R1 + R2 with the nets of mnist, unconditional",
@@ -377,7 +372,7 @@ def relativistic_mnist() -> Recipe:
 
 def dual_contrastive_mnist() -> Recipe:
     """Yu et al. 2021: each real image among all generated ones and the other way round; R1 beside it."""
-    g, branch = _residual_nets()
+    g, branch = small_nets(coarse=1)
     return on_mnist(
         "dual-contrastive-mnist",
         "dual contrastive loss over all pairs, R1 + R2",
@@ -394,7 +389,7 @@ def drifting_mnist() -> Recipe:
     return on_mnist(
         "drifting-mnist",
         "drifting: a field of the pixels instead of a critic, class-conditional",
-        _residual_nets()[0],
+        small_nets(coarse=1)[0],
         None,
         Drifting(),
         Adam(lr=1e-3, beta1=0.0, beta2=0.99),
