@@ -23,7 +23,7 @@ for package in ("fastapi", "uvicorn", "multipart", "prometheus_client", "httpx")
 import uvicorn
 from fastapi.testclient import TestClient
 
-from visavis.serve import demo
+from visavis.serve import app, demo
 from visavis.serve.app import Application, create_app
 from visavis.serve.engine import Job
 from visavis.serve.limits import Limits
@@ -289,6 +289,24 @@ def test_a_request_that_takes_too_long_is_answered_and_its_job_dropped() -> None
         still.go.set()
     assert found.status_code == 503
     assert "more than 0.2 s" in found.json()["detail"]
+
+
+def test_one_that_is_being_made_when_its_time_is_over_harms_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    application = create_app(MODELS, LIMITS.model_copy(update={"seconds": 0.3}))
+    go, begun = threading.Event(), threading.Event()
+
+    def made(given: object) -> list[bytes]:
+        begun.set()
+        assert go.wait(20)
+        return [b"too late"]
+
+    with TestClient(application) as asked:
+        with monkeypatch.context() as patched:
+            patched.setattr(app, "sample_job", lambda *given: Job("slow", made, None))
+            assert asked.post("/v1/sample", json={}).status_code == 503
+        assert begun.is_set()
+        go.set()
+        assert lives(asked)
 
 
 def test_while_it_drains_it_answers_and_says_that_it_leaves() -> None:

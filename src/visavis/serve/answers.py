@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 from PIL import Image
+from torch import Tensor
 
 from visavis.models.model import Pixels
 from visavis.report.grids import grid
@@ -14,11 +15,11 @@ TYPES = {"png": "image/png", "webp": "image/webp", "npz": "application/octet-str
 _SAVED = {"png": {"compress_level": 3}, "webp": {"lossless": True, "method": 2}}
 
 
-def encode(images: Pixels, form: Format, labels: list[int] | None = None) -> bytes:
+def encode(images: Pixels, form: Format, labels: Tensor | None = None) -> bytes:
     """uint8 ``[N, H, W, C]``: one picture as it is, several as a sheet, or ``images`` and ``labels``."""
     buffer = io.BytesIO()
     if form == "npz":
-        arrays = {"images": images} if labels is None else {"images": images, "labels": np.array(labels)}
+        arrays = {"images": images} if labels is None else {"images": images, "labels": labels.numpy()}
         np.savez(buffer, **arrays)
         return buffer.getvalue()
     picture = single(images[0]) if len(images) == 1 else grid(images, scale=1)

@@ -4,6 +4,7 @@ Needs the extra ``serve``.  Every request that makes something becomes a job of 
 """
 
 import asyncio
+import concurrent.futures
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -114,17 +115,16 @@ class Service:
 
     async def make(self, job: Job, request: Request) -> Any:
         """What a job comes to; the job is dropped if the client leaves or its time is over."""
+        loop = asyncio.get_running_loop()
+        made: asyncio.Future[Any] = loop.create_future()
+        job.future.add_done_callback(lambda done: loop.call_soon_threadsafe(_hand_over, done, made))
         self.engine.submit(job)
-        made = asyncio.wrap_future(job.future)
-        gone = asyncio.ensure_future(_disconnected(request))
+        watch = loop.create_task(_until_left(request, made))
         try:
-            await asyncio.wait((made, gone), return_when=asyncio.FIRST_COMPLETED)
-            if not made.done():
-                raise LeftError
-            return made.result()
+            return await made
         finally:
-            job.dropped = not made.done()
-            gone.cancel()
+            job.dropped = not job.future.done()
+            watch.cancel()
 
     def describe(self, name: str) -> Served:
         """A row of ``/v1/models``."""
@@ -150,9 +150,24 @@ class LeftError(Exception):
     """The client has left."""
 
 
-async def _disconnected(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+def _hand_over(done: "concurrent.futures.Future[Any]", made: "asyncio.Future[Any]") -> None:
+    """From the engine's thread to the one that answers, where somebody still waits."""
+    if made.done():
+        return
+    if error := done.exception():
+        made.set_exception(error)
+    else:
+        made.set_result(done.result())
+
+
+async def _until_left(request: Request, made: "asyncio.Future[Any]") -> None:
+    """Wait until the client leaves, and then nobody waits for what is made any longer."""
+    try:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+    finally:
+        if not made.done():
+            made.set_exception(LeftError())
 
 
 def create_app(

@@ -19,32 +19,54 @@ from visavis.serve.engine import Job
 class Wanted(NamedTuple):
     """Images of latents: of one seed the first ``n``, or the first of each of ``seeds``."""
 
-    z: Tensor
-    labels: Tensor | None
+    n: int
+    seed: int
+    seeds: Sequence[int]
+    label: Label | None
     form: Format
+
+    @property
+    def size(self) -> int:
+        """How many images."""
+        return len(self.seeds) or self.n
+
+    def latents(self, z_dim: int) -> Tensor:
+        """``[size, z_dim]``."""
+        if self.seeds:
+            return torch.cat([latents(each, 0, 1, z_dim) for each in self.seeds])
+        return latents(self.seed, 0, self.n, z_dim)
+
+    def labels(self, model: Model) -> Tensor | None:
+        """``[size]``, or None of an unconditional model."""
+        if not self.seeds:
+            return model.labels(0, self.n, self.label)
+        found: Tensor | None = model.labels_of_seeds(len(self.seeds), self.label)
+        return found
 
 
 def sample_job(
     model: Model, name: str, n: int, seed: int, seeds: Sequence[int], label: Label | None, form: Format
 ) -> Job:
-    """The job of ``n`` images of a seed, or of one image for each of ``seeds``."""
-    z_dim = model.z_dim
-    if seeds:
-        z = torch.cat([latents(each, 0, 1, z_dim) for each in seeds])
-        labels = model.labels_of_seeds(len(seeds), label)
-    else:
-        z, labels = latents(seed, 0, n, z_dim), model.labels(0, n, label)
+    """The job of ``n`` images of a seed, or of one image for each of ``seeds``.
+
+    Latents are drawn where the job is made: the thread that answers has enough to do.
+    """
+    if label is not None:
+        model.labels(0, 1, label)  # a mistake is told before anything waits
 
     def run(all_wanted: Sequence[Wanted]) -> list[bytes]:
-        told = [each.labels for each in all_wanted if each.labels is not None]
-        pixels = model.render(torch.cat([each.z for each in all_wanted]), torch.cat(told) if told else None)
-        parts = np.split(pixels, np.cumsum([len(each.z) for each in all_wanted])[:-1])
+        z = torch.cat([each.latents(model.z_dim) for each in all_wanted])
+        labels = [each.labels(model) for each in all_wanted]
+        told = [each for each in labels if each is not None]
+        pixels = model.render(z, torch.cat(told) if told else None)
+        parts = np.split(pixels, np.cumsum([each.size for each in all_wanted])[:-1])
         return [
-            encode(part, each.form, None if each.labels is None else each.labels.tolist())
-            for part, each in zip(parts, all_wanted, strict=True)
+            encode(part, each.form, found)
+            for part, each, found in zip(parts, all_wanted, labels, strict=True)
         ]
 
-    return Job((name, "sample"), run, Wanted(z, labels, form), len(z))
+    wanted = Wanted(n, seed, seeds, label, form)
+    return Job((name, "sample"), run, wanted, wanted.size)
 
 
 def reconstruct_job(model: Model, name: str, picture: Image.Image, label: Label | None, form: Format) -> Job:
