@@ -9,8 +9,9 @@ from torch.nn.functional import gelu
 from visavis.errors import UserError
 from visavis.networks.cifar_classifier import CifarClassifier, load_cifar_classifier
 from visavis.networks.classifier import load_digit_classifier
+from visavis.networks.mnist_classifier import load_mnist_classifier
 
-FeatureNet = Literal["digitsr", "cifar10r"]
+FeatureNet = Literal["digitsr", "mnistr", "cifar10r"]
 
 
 class FeatureMaps(nn.Module):
@@ -42,6 +43,12 @@ def _digits() -> FeatureMaps:
     return FeatureMaps([body[:3], body[3], body[4]], 1)
 
 
+def _mnist() -> FeatureMaps:
+    """14×14, 14×14, 7×7 and 4×4 maps of grey digits of 28×28."""
+    body = load_mnist_classifier().body
+    return FeatureMaps([body[:3], body[3], body[4], body[5]], 1)
+
+
 class _Whitened(nn.Module):
     """The first layer of the CIFAR-10 classifier, with its standardisation and activation."""
 
@@ -65,7 +72,11 @@ def _cifar() -> FeatureMaps:
     return FeatureMaps([_Whitened(classifier), *classifier.blocks], 3)
 
 
-FEATURE_NETS: dict[str, Callable[[], FeatureMaps]] = {"digitsr": _digits, "cifar10r": _cifar}
+FEATURE_NETS: dict[str, Callable[[], FeatureMaps]] = {
+    "digitsr": _digits,
+    "mnistr": _mnist,
+    "cifar10r": _cifar,
+}
 
 
 def load_feature_maps(name: FeatureNet) -> FeatureMaps:
