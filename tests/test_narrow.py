@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tiny import Cli
 
 from visavis.bench.narrow import Narrow, games, in_words, measure, recipe
 from visavis.core import Shape
@@ -42,6 +43,13 @@ def test_each_game_gives_a_row_and_a_second_call_trains_only_what_is_missing(
         assert row["images"] == 256 and 1 <= row["modes"] <= 300 and row["kl"] > 0
         assert row["fd_digitsr"] > 1, "an untrained G is far from the digits"
     assert "PairGAN, width 4, seed 0" in in_words(found)
+
+
+def test_a_critic_without_units_is_refused_before_training(tmp_path: Path, cli: Cli) -> None:
+    done = cli("bench", "narrow", "--widths", "4,0", "--out", tmp_path / "x.json")
+    assert done.status == 2 and done.err.count("\n") == 1
+    assert "a critic of width 0 (allowed: 1 or more units a layer)" in done.err
+    assert not (tmp_path / "x.json").exists()
 
 
 def test_rows_of_another_budget_or_game_are_refused_before_training(tmp_path: Path) -> None:

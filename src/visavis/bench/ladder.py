@@ -2,7 +2,8 @@
 
 Each line trains a recipe on the rung's data for the same seconds, in equal parts, and counts modes after
 each: so it tells when all of them were there.  The untrained generator is the null.  Lines of other
-data, another classifier or budget are not put into one table.
+data, another classifier or budget are not put into one table.  Recipes that the rung cannot take are refused
+where they are named, and else named as left out, with the reason.
 
 Source of the count: Metz et al. 2017, "Unrolled generative adversarial networks", arXiv 1611.02163.
 """
@@ -21,14 +22,18 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from visavis.bench.rows import Row, machine, need_same, standing
+from visavis.core import Shape
 from visavis.errors import UserError, unknown
 from visavis.files import write_json
 from visavis.metrics import METRICS
 from visavis.metrics.modes import SAMPLES
+from visavis.networks import build
 from visavis.networks.classifier import DIGITSR_SHA256
 from visavis.networks.mnist_classifier import MNISTR_SHA256
 from visavis.recipes import RECIPES, get
 from visavis.recipes.recipe import Recipe, override
+from visavis.recipes.table import EMBEDDED
+from visavis.recipes.watch import Watch
 from visavis.training.loop import Diverged
 
 LOG = logging.getLogger("visavis")
@@ -52,13 +57,25 @@ class Rung:
     """Of the names of recipes that are tried where none are named."""
     conditional: bool | None = None
     """None: as the recipe is."""
+    native: bool = False
+    """Networks that can are built for images of ``side``; others, as all do elsewhere, for those of the
+    recipe, which are made of the rung's and counted at ``side``."""
 
 
 RUNGS = {
     "stacked-mnist": Rung(
         "stacked-mnist-10k", "stacked-mnist-modes", 1000, 28, MNISTR_SHA256, ("-mnist", "mnist"), False
     ),
-    "stacked-digits": Rung("stacked-digits", "stacked-modes", 1000, 8, DIGITSR_SHA256, ("-digits",), False),
+    "stacked-digits": Rung(
+        "stacked-digits",
+        "stacked-modes",
+        1000,
+        8,
+        DIGITSR_SHA256,
+        ("-digits", "-mnist", "mnist"),
+        False,
+        native=True,
+    ),
     "mnist": Rung("mnist-10k", "mnist-modes", 10, 28, MNISTR_SHA256, ("-mnist", "mnist")),
 }
 
@@ -82,23 +99,25 @@ class Ladder:
 
 
 def climb(asked: Ladder) -> dict[str, Any]:
-    """Train and judge every line, adding each to ``asked.out`` as it is done; the rung's record and rows.
+    """Train and judge every line, adding each to ``asked.out`` as it is done; the rung's record and rows,
+    and ``left_out``: of the recipes that nobody named, those that the rung cannot take, each with the reason.
 
-    Raises :class:`UserError`, before anything is trained, for an unknown rung or recipe, and where lines that
-    stand in ``asked.out`` were made with other data, another classifier or budget.
+    Raises :class:`UserError`, before anything is trained, for an unknown rung or recipe, for one that is
+    named and cannot be taken, and where lines that stand in ``asked.out`` were made with other data, another
+    classifier or budget.
     """
     if asked.on not in RUNGS:
         raise unknown("ladder", asked.on, RUNGS)
-    rung, names = RUNGS[asked.on], asked.recipes or _all(RUNGS[asked.on])
-    recipes = {name: on_rung(get(name), rung) for name in names}
+    rung = RUNGS[asked.on]
+    recipes, left_out = climbers(asked)
     told = _record(asked, rung)
     whole = _standing(asked, told)
+    if not asked.recipes:
+        whole[asked.on]["left_out"] = left_out
+    first = next(iter(recipes))
     for seed in asked.seeds:
-        for name, recipe in {**recipes, f"untrained {names[0]}": recipes[names[0]]}.items():
-            if isinstance(recipe, str):
-                row: Row = {"recipe": name, "failed": recipe}
-            else:
-                row = _line(name, recipe.model_copy(update={"seed": seed}), asked, rung)
+        for name, recipe in {**recipes, f"untrained {first}": recipes[first]}.items():
+            row = _line(name, recipe.model_copy(update={"seed": seed}), asked, rung)
             LOG.warning("%s", _told({**row, "seed": seed}))
             rows = whole[asked.on]["rows"]
             same = [each for each in rows if (each["recipe"], each["seed"]) == (name, seed)]
@@ -113,17 +132,51 @@ def _all(rung: Rung) -> tuple[str, ...]:
     return tuple(name for name in found if get(name).task == "generate")
 
 
+def climbers(asked: Ladder) -> tuple[dict[str, Recipe], dict[str, str]]:
+    """The recipes that climb, and why others of the rung's are left out; of the named ones none is."""
+    found: dict[str, Recipe] = {}
+    left_out: dict[str, str] = {}
+    for name in asked.recipes or _all(RUNGS[asked.on]):
+        recipe = on_rung(get(name), RUNGS[asked.on])
+        if isinstance(recipe, Recipe):
+            found[name] = recipe
+        elif asked.recipes:
+            raise UserError(f"recipe '{name}' cannot climb '{asked.on}': {recipe}")
+        else:
+            left_out[name] = recipe
+            LOG.warning("left out %s: %s", name, recipe)
+    return found, left_out
+
+
 def on_rung(recipe: Recipe, rung: Rung) -> Recipe | str:
-    """The recipe on the rung's data, as it is otherwise; or why it cannot be."""
+    """The recipe on the rung's data, unwatched, since all lines are as long; or why it cannot be."""
     changes = {"data.source": rung.source, "metrics": "[]", "keep_snapshots": "1"}
     if rung.conditional is not None:
         changes["conditional"] = str(rung.conditional).lower()
     try:
         if recipe.task != "generate":
             raise UserError(f"'{recipe.name}' does not generate (allowed: recipes that do)")
-        return override(recipe, changes)
+        fitted = override(recipe.model_copy(update={"watch": Watch()}), changes)
+        own = fitted.data.resolution
+        if rung.native and own is not None:
+            native = override(fitted, {"data.resolution": "none"})
+            if _unfit(native, rung) is None:
+                return native
+        return _unfit(fitted, rung) or fitted
     except UserError as error:
         return str(error)
+
+
+def _unfit(recipe: Recipe, rung: Rung) -> str | None:
+    """Why the recipe's networks cannot be built for such images; None where they can."""
+    channels, side = EMBEDDED[rung.source]
+    shape = Shape(channels, recipe.data.resolution or side)
+    try:
+        with torch.device("meta"):  # without memory
+            build(recipe.networks, shape, rung.modes if recipe.conditional else 0)
+    except UserError as error:
+        return str(error)
+    return None
 
 
 def _record(asked: Ladder, rung: Rung) -> Row:
@@ -227,4 +280,5 @@ def in_words(found: dict[str, Any]) -> str:
     head = (
         f"{record['seconds']:g} s a line on {record['data']}, {record['samples']:,} samples; {found['out']}"
     )
-    return "\n".join([head, *(f"  {_told(row)}" for row in rows)])
+    left = [f"  left out {name}: {why}" for name, why in found.get("left_out", {}).items()]
+    return "\n".join([head, *(f"  {_told(row)}" for row in rows), *left])

@@ -25,7 +25,7 @@ from visavis.bench.rows import Row, machine, need_same, standing
 from visavis.core import Objective, Ramp
 from visavis.data.digits import stacked_digits
 from visavis.data.pixels import to_uint8
-from visavis.errors import unknown
+from visavis.errors import UserError, unknown
 from visavis.files import write_json
 from visavis.metrics import METRICS
 from visavis.metrics.features import load_extractor
@@ -90,9 +90,12 @@ def measure(asked: Narrow) -> dict[str, Any]:
 
     ``untrained`` holds the null: G as it begins, of each seed.
 
-    Raises :class:`UserError`, before anything is trained, for an unknown game and where rows stand that were
-    made otherwise.
+    Raises :class:`UserError`, before anything is trained, for a width that is none, for an unknown game and
+    where rows stand that were made otherwise.
     """
+    for width in asked.widths:
+        if width < 1:
+            raise UserError(f"a critic of width {width} (allowed: 1 or more units a layer); mend --widths")
     names = asked.names or tuple(games(1))
     for name in names:
         if name not in games(1):
