@@ -1,12 +1,20 @@
 """What a conditional critic knows of the class, and what it tells."""
 
+import re
+from copy import deepcopy
+from typing import get_args
+
 import pytest
 import torch
+from torch import nn
 from torch.testing import assert_close
 
 from visavis.core import Shape
 from visavis.errors import UserError
-from visavis.networks import CriticConfig, ResidualBranch
+from visavis.networks import BranchConfig, CriticConfig, ResidualBranch, build
+from visavis.networks.norms import Spectral
+from visavis.recipes import get
+from visavis.recipes.recipe import override
 
 SHAPE = Shape(1, 8)
 
@@ -79,3 +87,81 @@ def test_a_slope_on_the_logit_and_the_starts_of_a_head() -> None:
     for settings in ({"logit_slope": 0.1}, {"spectral": True}):
         with pytest.raises(ValueError, match="head"):
             CriticConfig(branch=ResidualBranch(), head="distance", **settings)
+
+
+BRANCHES = [
+    {"kind": "siamese", "widths": [8, 8], "features": 6},
+    {"kind": "siamese", "widths": [8, 8], "order": "act-norm"},
+    {"kind": "siamese", "widths": [8, 8], "order": "act"},
+    {"kind": "residual", "widths": [8, 8, 8]},
+    {"kind": "mlp", "widths": [8]},
+    {"kind": "dcgan", "width": 8},
+    {"kind": "dcgan", "width": 8, "norm": "none"},
+    {"kind": "dcgan", "width": 8, "norm": "spectral"},
+    {"kind": "strided", "widths": [8, 8]},
+    {"kind": "sn-resnet", "width": 8},
+    {"kind": "r3gan", "width": 16, "blocks": 1},
+    {"kind": "progan", "width": 8},
+    {"kind": "stylegan2", "width": 8},
+    {"kind": "projected", "width": 8},
+]
+
+
+@pytest.mark.parametrize("minibatch", ["none", "stddev", "discrimination"])
+@pytest.mark.parametrize("branch", BRANCHES, ids=str)
+def test_it_says_whether_a_score_depends_on_the_batchs_other_images(branch, minibatch: str) -> None:
+    torch.manual_seed(0)
+    side = 32 if branch["kind"] == "projected" else 16
+    config = CriticConfig.model_validate({"branch": branch, "head": "single", "minibatch": minibatch})
+    net = config.build(Shape(3, side), 0)
+    x = torch.randn(1, 3, side, side) + 0.05 * torch.randn(4, 3, side, side)  # near: what is far is not seen
+    with torch.no_grad():
+        for parameter in net.parameters():  # some start at zero
+            parameter.add_(0.05 * torch.randn_like(parameter))
+        other = torch.cat([x[:3], x[3:] + 0.05 * torch.randn_like(x[3:])])
+        first, changed = deepcopy(net).embed(x), deepcopy(net).embed(other)
+    depends = bool(((first - changed)[:3].abs() > 1e-5 * first[:3].abs()).any())
+    assert depends == bool(config.across)
+    normed = any(isinstance(m, nn.modules.batchnorm._BatchNorm) and m.training for m in net.modules())
+    assert ("norm" in config.across) == normed
+    learned = [m for m in net.branch.modules() if isinstance(m, nn.Conv2d) and [*m.parameters()]]
+    assert config.bounded == (bool(learned) and all(isinstance(m, Spectral) for m in learned))
+
+
+def test_every_kind_of_branch_was_asked() -> None:
+    kinds = {each.model_fields["kind"].default for each in get_args(get_args(BranchConfig)[0])}
+    assert {branch["kind"] for branch in BRANCHES} == kinds
+
+
+@pytest.mark.parametrize(
+    ("recipe", "side", "part"),
+    [
+        ("stabilised-cifar10", 48, "base"),
+        ("sagan-cifar10", 32, "attention"),
+        ("sagan-mnist", 28, "attention"),
+    ],
+)
+def test_advice_names_the_true_path_and_works(recipe: str, side: int, part: str) -> None:
+    made, channels = get(recipe), 1 if side == 28 else 3
+    paths = {f"networks.G.{part}", f"networks.D.branch.{part}"}
+    if part == "attention":
+        made = override(made, dict.fromkeys(paths, "5"))
+    advised = set()
+    for _ in paths:
+        with pytest.raises(UserError) as raised:
+            build(made.networks, Shape(channels, side), 0)
+        line = str(raised.value)
+        path = re.search(r"--(networks\.[A-Za-z.]+)", line)
+        assert path and " none" in line and "…" not in line
+        advised.add(path[1])
+        made = override(made, {path[1]: "none"})
+    assert advised == paths
+    build(made.networks, Shape(channels, side), 0)
+
+
+def test_a_resolution_that_no_base_reaches_is_not_sent_there() -> None:
+    made = get("stabilised-cifar10")
+    with pytest.raises(UserError) as raised:
+        build(made.networks, Shape(3, 36), 0)
+    assert "none" not in str(raised.value) and "give --data.resolution 64" in str(raised.value)
+    build(made.networks, Shape(3, 64), 0)

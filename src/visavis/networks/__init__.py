@@ -3,7 +3,8 @@
 A configuration builds its network from an image shape and a number of classes (0: unconditional).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveInt, TypeAdapter, ValidationError, model_validator
@@ -100,6 +101,38 @@ BranchConfig = Annotated[
 ]
 
 
+HERE = "networks.…"
+"""What stands in a network's complaints for its own place, which only who builds it knows."""
+
+
+@contextmanager
+def _placed(inside: str) -> Iterator[None]:
+    """Complaints of a part of a network name the part: ``networks.….base -> networks.….branch.base``."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(str(error).replace(HERE, f"{HERE}.{inside}")) from error
+
+
+Across = Literal["norm", "stddev", "discrimination"]
+"""How one image's score comes to depend on the others of its batch."""
+
+NORMED: dict[str, Callable[[Any], bool]] = {
+    "dcgan": lambda branch: branch.norm == "batch",
+    "siamese": lambda branch: "norm" in branch.order,
+    "strided": lambda branch: True,
+}
+"""Branches that may normalise over the batch, and when they do."""
+COMPARED = ("progan", "stylegan2")
+"""Branches that see the batch's deviation."""
+SPECTRAL: dict[str, Callable[[Any], bool]] = {
+    "dcgan": lambda branch: branch.norm == "spectral",
+    "sn-resnet": lambda branch: True,
+    "projected": lambda branch: True,
+}
+"""Branches whose slope spectral normalisation may bound, and when it does; of the head alone it does not."""
+
+
 class CriticConfig(Config):
     """A pair critic: its branch, its head and, for the concat head, the layers of its MLP.
 
@@ -137,6 +170,23 @@ class CriticConfig(Config):
             raise ValueError(f"spectral and head_init are for a linear head, not for '{self.head}'")
         return self
 
+    @property
+    def across(self) -> frozenset[Across]:
+        """What lets a score depend on the batch's other images (a pack is one input, and none of these)."""
+        found: set[Across] = set() if self.minibatch == "none" else {self.minibatch}
+        kind = self.branch.kind
+        if kind in NORMED and NORMED[kind](self.branch):
+            found.add("norm")
+        if kind in COMPARED:
+            found.add("stddev")
+        return frozenset(found)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether spectral normalisation holds the slope of its branch."""
+        kind = self.branch.kind
+        return kind in SPECTRAL and SPECTRAL[kind](self.branch)
+
     def build(self, shape: Shape, classes: int) -> PairCritic:
         """The critic; for ``classes`` above 0 it is class-conditional, in the way of ``conditioning``."""
         mapped = bool(classes) and self.conditioning == "map"
@@ -147,13 +197,16 @@ class CriticConfig(Config):
                 "--networks.D.conditioning map"
             )
         seen = shape._replace(channels=(shape.channels + mapped) * self.pack)
-        branch, features = self._with_minibatch(*self.branch.build(seen, classes))
+        with _placed("branch"):
+            built = self.branch.build(seen, classes)
+        branch, features = self._with_minibatch(*built)
         return PairCritic(
             branch,
             self._head(features, classes),
             LabelMap(classes, shape.resolution) if mapped else None,
             nn.Linear(features, classes) if told else None,
             self.pack,
+            conditional=bool(classes),
         )
 
     def _with_minibatch(self, branch: nn.Module, features: int) -> tuple[nn.Module, int]:
@@ -215,11 +268,13 @@ def build(networks: Mapping[str, Any], shape: Shape, classes: int) -> dict[str, 
     """
     adapter: TypeAdapter[Any] = TypeAdapter(NetworkConfig)
     built = {}
-    for name, config in networks.items():
+    for name, given in networks.items():
         try:
-            built[name] = adapter.validate_python(config).build(shape, classes)
-        except UserError:
-            raise
+            config = adapter.validate_python(given)
+            built[name] = config.build(shape, classes)
+        except UserError as error:
+            place = f"networks.{name}.member" if "member" in type(config).model_fields else f"networks.{name}"
+            raise UserError(str(error).replace(HERE, place)) from error
         except ValidationError as error:
             why = in_plain_words(error.errors()[0], f"networks.{name}")
             raise UserError(f"cannot build network {name}: {why}; mend --networks.{name}") from error

@@ -33,6 +33,7 @@ class PairCritic(nn.Module):
     ``pack`` images in a row are the channels of one input, so that N images have N / pack scores and repeats
     are seen (PacGAN: Lin et al. 2018).  ``label_map`` shows the branch the class as well; ``classifier``
     (``[N, F] -> [N, classes]``) tells the class from the branch's features, for an auxiliary classifier.
+    ``conditional``: whether images have classes in this training, in whatever way the critic knows them.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class PairCritic(nn.Module):
         label_map: LabelMap | None = None,
         classifier: nn.Module | None = None,
         pack: int = 1,
+        conditional: bool = False,
     ) -> None:
         super().__init__()
         self.branch = branch
@@ -49,6 +51,7 @@ class PairCritic(nn.Module):
         self.label_map = label_map
         self.classifier = classifier
         self.pack = pack
+        self.conditional = conditional
 
     def features(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         """Run the branch once: ``[N, C, H, W] -> [N, F]``; labels matter where the branch sees them."""
@@ -65,7 +68,10 @@ class PairCritic(nn.Module):
     def class_logits(self, features: Tensor) -> Tensor:
         """Logits of the classes, from :meth:`features`: ``[N, F] -> [N, classes]`` (Odena et al. 2017)."""
         if self.classifier is None:
-            raise UserError("this critic tells no classes; give --networks.D.conditioning classifier")
+            raise UserError(
+                "this critic tells no classes; give --conditional true and "
+                "--networks.D.conditioning classifier"
+            )
         logits: Tensor = self.classifier(features)
         return logits.float()
 

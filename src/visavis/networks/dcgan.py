@@ -16,7 +16,7 @@ from visavis.networks.cpu import Doubling, Flatten, Halving, Linear, laid_out_li
 from visavis.networks.layers import BatchNorm2d, init_dcgan
 from visavis.networks.norms import SpectralConv2d
 from visavis.networks.roles import Role
-from visavis.networks.stages import stages_from, widths_of
+from visavis.networks.stages import stages_from, stages_of, widths_of
 
 
 class _DCGAN(Config):
@@ -34,13 +34,29 @@ class _DCGAN(Config):
 
     def stages(self, shape: Shape) -> tuple[int, tuple[int, ...]]:
         """The side of the coarsest stage, and the widths from there to half the resolution."""
-        base, stages = stages_from(shape.resolution, self.base)
+        base, stages = self._from_base(shape.resolution)
         if stages < 2:
             raise UserError(
                 f"resolution {shape.resolution} leaves a DCGAN no stage below it; give --data.resolution "
                 f"{2 * shape.resolution}"
             )
         return base, widths_of(self.width, stages - 1, self.widest)
+
+    def _from_base(self, resolution: int) -> tuple[int, int]:
+        """The side of the coarsest stage and the number of stages; refuses with an advice that works."""
+        try:
+            return stages_from(resolution, self.base)
+        except UserError:
+            if self.base is None:
+                raise
+        larger = self.base * 2 ** max(resolution // self.base, 1).bit_length()
+        mend = f"--data.resolution {larger}"
+        try:
+            stages_of(resolution)
+            mend = f"--networks.….base none, or {mend}"
+        except UserError:  # no base of its own reaches it either
+            pass
+        raise UserError(f"resolution {resolution} is no doubling of the base {self.base}; give {mend}")
 
 
 class DCGANGenerator(_DCGAN):

@@ -97,7 +97,7 @@ def check_attention(attention: int | None, sides: list[int]) -> None:
         allowed = ", ".join(map(str, sides))
         raise UserError(
             f"attention at {attention}×{attention}, where no feature map is (allowed: {allowed}); "
-            "mend --networks.….attention"
+            "give --networks.….attention one of these, or none"
         )
 
 

@@ -23,8 +23,18 @@ from visavis.core import (
 )
 from visavis.data.augment import AdaptiveProbability, Augment, Draws, augment, draw
 from visavis.networks.critic import PairCritic
+from visavis.objectives.fit import Networks
 from visavis.objectives.penalised import Penalised
 from visavis.objectives.phases import Otherwise, PastWeights, WhileMore, clipped, held_back, told_progress
+from visavis.objectives.sound import (
+    cautions,
+    check_bound,
+    check_growth,
+    check_joint,
+    check_packs,
+    check_range,
+    check_slopes,
+)
 from visavis.training import parallel
 
 
@@ -78,7 +88,27 @@ class Adversarial(Penalised):
             )
         if self.finite and not self.on_images:
             raise ValueError("finite is a form of R1 and R2; give --objective.r1 and .r2 too")
+        check_range("noise", self.noise, 0)
         return self
+
+    def check_training(self, networks: Networks, batch_size: int, accumulate: int, conditional: bool) -> None:
+        """Raise ValueError unless the game means something with such batches, and with such a critic.
+
+        ``conditional``: whether networks are told the class.
+        """
+        check_packs(networks, batch_size, accumulate)
+        check_joint(networks, self.joint)
+        check_bound(
+            networks,
+            getattr(self, "loss", ""),
+            bool(self.clip or self.on_images or self.on_interpolates),
+        )
+        check_slopes(networks, self.on_interpolates)
+        check_growth(networks)
+
+    def cautions(self, networks: Networks) -> Sequence[str]:
+        """What is allowed and seldom wanted, a line each."""
+        return cautions(networks, self.joint, self.on_images)
 
     @property
     def averaged(self) -> tuple[str, ...]:

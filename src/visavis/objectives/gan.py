@@ -6,13 +6,14 @@ import torch
 from pydantic import Field, NonNegativeInt, model_validator
 from torch import Tensor, nn
 
-from visavis.core import Batch, Images, Nets, Phase, Scalars, Value, value_at
+from visavis.core import Batch, Images, Nets, Phase, Scalars, Value, ends_of, value_at
 from visavis.data import AnyData
 from visavis.data.pool import ImagePool
 from visavis.losses.adversarial import ADVERSARIAL_LOSSES, TARGETED
 from visavis.objectives.adversarial import Adversarial, critic_of, generate, part_of
 from visavis.objectives.fit import Networks, check_role, check_single, takes_images
 from visavis.objectives.penalised import Judged
+from visavis.objectives.sound import check_range
 from visavis.training import parallel
 
 
@@ -20,7 +21,8 @@ class Ordinary(Adversarial):
     """D scores images alone: the pair game in which the first member is ignored (head ``single``).
 
     ``real_target``, ``fake_target``: what D is asked to say of real and of generated images, 0.9 and 0.1
-    with smoothed labels (Salimans et al. 2016, section 3.4); for the losses that have targets.  ``flips``:
+    with smoothed labels (Salimans et al. 2016, section 3.4); for the losses that have targets, in [0, 1], of
+    least squares in [-1, 1] (Mao et al. 2017, section 3.2), the real one above the other.  ``flips``:
     the share of the images whose label D is told wrong.  ``pool``: generated images that are kept and shown
     again to D (experience replay); 0: none.
     """
@@ -38,6 +40,14 @@ class Ordinary(Adversarial):
             raise ValueError(
                 f"the loss '{self.loss}' has no targets to smooth (allowed: {', '.join(TARGETED)}); "
                 "leave real_target and fake_target out"
+            )
+        least = -1 if self.loss == "least-squares" else 0
+        for name in ("real_target", "fake_target"):
+            check_range(name, getattr(self, name), least, 1)
+        if min(ends_of(self.real_target)) <= max(ends_of(self.fake_target)):
+            raise ValueError(
+                f"real_target {self.real_target} is not above fake_target {self.fake_target}, so D would "
+                "learn the contrary; mend --objective.real_target"
             )
         return self
 

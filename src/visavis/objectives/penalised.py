@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 import torch
-from pydantic import NonNegativeFloat, PositiveInt
+from pydantic import NonNegativeFloat, PositiveInt, model_validator
 from torch import Tensor
 
 from visavis.core import Config, Images, Scalars, Value, value_at
 from visavis.losses.penalties import finite_squares, interpolated, one_centred, squared_gradients
+from visavis.objectives.sound import check_range
 from visavis.training import parallel
 
 Ask = Callable[[Tensor], Tensor]
@@ -48,6 +50,12 @@ class Penalised(Config):
     zero_centred: Value = 0.0
     penalty_every: PositiveInt = 1
     finite: NonNegativeFloat = 0.0
+
+    @model_validator(mode="after")
+    def _weights_are_no_rewards(self) -> Self:
+        for name in ("r1", "r2", "gradient_penalty", "zero_centred"):
+            check_range(name, getattr(self, name), 0)
+        return self
 
     @property
     def on_images(self) -> bool:

@@ -3,10 +3,10 @@
 Metz, Poole, Pfau and Sohl-Dickstein 2017, arXiv 1611.02163, eq. 9 to 11.
 """
 
-from typing import Literal
+from typing import Literal, Self
 
 import torch
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import PositiveFloat, PositiveInt, model_validator
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -31,12 +31,23 @@ class Asked(nn.Module):
 
 class Unrolled(Ordinary):
     """The ordinary game; G's phase takes ``unroll`` steps of gradient descent of D, of ``unroll_rate`` each,
-    and differentiates through them.  D itself does not move by them.
+    and differentiates through them.  D itself does not move by them.  They are steps on D's loss alone, so
+    what bounds D's slope otherwise, clipping or a penalty, has no place in them.
     """
 
     kind: Literal["unrolled"] = "unrolled"
     unroll: PositiveInt = 5
     unroll_rate: PositiveFloat = 0.1
+
+    @model_validator(mode="after")
+    def _steps_are_of_the_loss(self) -> Self:
+        for name in ("r1", "r2", "gradient_penalty", "zero_centred", "clip"):
+            if getattr(self, name) != 0:
+                raise ValueError(
+                    f"the steps of D that G looks ahead know nothing of {name} {getattr(self, name)}; give "
+                    f"--objective.{name} 0, or --objective.kind gan"
+                )
+        return self
 
     def g_loss(self, nets: Nets, batch: Batch, images: int) -> tuple[Tensor, Scalars]:
         """Look real to the D to come, which sees what D sees: one draw of noise and augmentation."""

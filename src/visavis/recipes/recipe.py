@@ -1,7 +1,8 @@
 """The typed recipe: everything that decides a run's numbers, in one frozen value, stored with the run."""
 
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatch
 from typing import Any, Literal, get_args
 
@@ -12,9 +13,12 @@ from visavis.data import AnyData
 from visavis.errors import UserError, in_plain_words, unknown
 from visavis.networks import BranchConfig, NetworkConfig
 from visavis.objectives import ObjectiveConfig
+from visavis.objectives.adversarial import Adversarial
 from visavis.recipes.sizes import Plan
 from visavis.recipes.watch import Watch
 from visavis.training.loop import Adam, Average, Precision, Schedule
+
+LOG = logging.getLogger("visavis")
 
 
 class Recipe(Config):
@@ -69,7 +73,14 @@ class Recipe(Config):
                 f"a batch of {self.batch_size} has no {self.accumulate} equal parts; give a --batch-size "
                 "that is a multiple of --accumulate"
             )
+        if isinstance(self.objective, Adversarial):
+            self.objective.check_training(self.networks, self.batch_size, self.accumulate, self.conditional)
         return self
+
+    @property
+    def cautions(self) -> Sequence[str]:
+        """What is allowed and seldom wanted, a line each."""
+        return self.objective.cautions(self.networks) if isinstance(self.objective, Adversarial) else ()
 
     @property
     def task(self) -> str:
@@ -106,8 +117,8 @@ def override(recipe: Recipe, changes: Mapping[str, str]) -> Recipe:
 
     A new ``kind`` of objective, network or branch, as in ``{"objective.kind": "gan"}``, keeps the fields that
     both kinds have, with the same type; the others are the new kind's own.  Raises :class:`UserError` for a
-    path that does not exist and for a value that is not allowed there.  A plan that is not settled keeps
-    them, since they go before what it will find.
+    path that does not exist and for a value that is not allowed there; warns in a line of what is allowed and
+    seldom wanted.  A plan that is not settled keeps the changes, since they go before what it will find.
     """
     if recipe.plan is None and "plan.size" in changes:
         raise UserError(
@@ -116,33 +127,60 @@ def override(recipe: Recipe, changes: Mapping[str, str]) -> Recipe:
         )
     plain = recipe.model_dump(mode="json")
     for path, text in sorted(changes.items(), key=lambda change: not change[0].endswith(".kind")):
-        _assign(plain, path, text if _takes_text(recipe, path, text) else _value(text))
+        _assign(plain, path, _read(recipe, plain, path, text))
     if recipe.plan is not None and recipe.plan.facts is None:
         plain["plan"]["given"] = {**recipe.plan.given, **changes}
-    return validated(plain)
+    changed = validated(plain)
+    for line in changed.cautions:
+        if line not in recipe.cautions:  # of which was warned before
+            LOG.warning("%s", line)
+    return changed
 
 
-def _takes_text(recipe: Recipe, path: str, text: str) -> bool:
-    """Whether a field is a text or texts, so that ``null`` and ``1e5`` are names there; a list stays one."""
+def _read(recipe: Recipe, plain: Mapping[str, Any], path: str, text: str) -> Any:
+    """The value that ``text`` is in that field: a text or texts where the field is one, so that ``null`` and
+    ``1e5`` are names there (a list stays one); ``none`` is nothing where that is allowed.
+    """
+    kind = _annotation(recipe, plain, path)
+    if kind is str or (kind == tuple[str, ...] and not text.startswith("[")):
+        return text
+    if text == "none" and type(None) in get_args(kind):
+        return None
+    return _value(text)
+
+
+def _annotation(recipe: Recipe, plain: Mapping[str, Any], path: str) -> Any:
+    """What the field takes: of a choice of kinds the kind that ``plain`` has there by now; None: no field."""
     here: Any = recipe
+    there: Any = plain
     *parents, last = path.split(".")
     for part in parents:
         here = here.get(part) if isinstance(here, Mapping) else getattr(here, part, None)
-    field = type(here).model_fields.get(last) if isinstance(here, BaseModel) else None
-    kind: Any = None if field is None else field.annotation
-    return kind is str or (kind == tuple[str, ...] and not text.startswith("["))
+        there = there.get(part) if isinstance(there, Mapping) else None
+    model = type(here) if isinstance(here, BaseModel) else None
+    if isinstance(there, Mapping):
+        model = _members(".".join(parents)).get(there.get("kind"), model)
+    field = None if model is None else model.model_fields.get(last)
+    return None if field is None else field.annotation
 
 
 UNIONS = {"networks.*.branch": BranchConfig, "networks.*": NetworkConfig, "objective": ObjectiveConfig}
 """Where a recipe has a choice of kinds (the first pattern that fits)."""
 
 
-def _of_kind(plain: dict[str, Any], place: str, kind: str) -> dict[str, Any]:
-    """The settings ``plain`` at ``place`` as those of another kind."""
+def _members(place: str) -> dict[Any, type[BaseModel]]:
+    """A kind -> its class, of the choice at that place; none where there is no choice."""
     union = next((union for pattern, union in UNIONS.items() if fnmatch(place, pattern)), None)
     if union is None:
+        return {}
+    return {each.model_fields["kind"].default: each for each in get_args(get_args(union)[0])}
+
+
+def _of_kind(plain: dict[str, Any], place: str, kind: str) -> dict[str, Any]:
+    """The settings ``plain`` at ``place`` as those of another kind."""
+    members = _members(place)
+    if not members:
         return plain | {"kind": kind}
-    members = {each.model_fields["kind"].default: each for each in get_args(get_args(union)[0])}
     if kind not in members:
         raise unknown("kind", kind, members)
     if kind == plain["kind"]:
