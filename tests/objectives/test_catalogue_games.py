@@ -9,12 +9,14 @@ from torch.nn.functional import cross_entropy, softplus
 from torch.testing import assert_close
 
 from visavis.core import Images, Shape
+from visavis.errors import UserError
 from visavis.losses.pairwise import dual_contrastive
 from visavis.networks import CriticConfig, MLPBranch, build
 from visavis.objectives import ACGAN, FeatureMatching, Pairwise, Unrolled
 from visavis.objectives.adversarial import generate
 from visavis.objectives.pairing import pair_scores
 from visavis.recipes import RECIPES
+from visavis.recipes.recipe import override
 
 
 def slopes(net: torch.nn.Module) -> torch.Tensor:
@@ -70,22 +72,48 @@ def test_feature_matching_is_the_distance_of_means() -> None:
     assert_close(loss, (means[0] - means[1]).square().sum())
 
 
-def test_an_auxiliary_classifier_adds_the_cross_entropy_for_both() -> None:
+@pytest.mark.parametrize("joint", [True, False])
+def test_an_auxiliary_classifier_adds_the_cross_entropy_for_both(joint: bool) -> None:
+    """D pays for the classes of real and of generated images (Odena et al. 2017, eq. 3), G for its own."""
     torch.manual_seed(0)
     recipe = RECIPES["acgan-mnist"]()
     nets = build(dict(recipe.networks), Shape(1, 28), 3)
     nets["D"].eval()  # spectral norms stand still
     batch = Images(torch.randn(6, 1, 28, 28).tanh(), torch.tensor([0, 1, 2, 0, 1, 2]))
-    for phase, of in zip(ACGAN(auxiliary=2.0).phases(), ("real", "fake"), strict=True):
+
+    def told(images: Images) -> torch.Tensor:
+        return cross_entropy(nets["D"].class_logits(nets["D"].features(images.x, images.y)), batch.y)
+
+    game, without = ACGAN(auxiliary=2.0, joint=joint), ACGAN(auxiliary=0.0, joint=joint)
+    for phase, plain, player in zip(game.phases(), without.phases(), "DG", strict=True):
         torch.manual_seed(4)
         with_it, _ = phase.loss(nets, batch, 0)
-        without = ACGAN(auxiliary=0.0).phases()[0 if of == "real" else 1]
         torch.manual_seed(4)
-        plain, _ = without.loss(nets, batch, 0)
+        expected, _ = plain.loss(nets, batch, 0)
         torch.manual_seed(4)
-        images = batch if of == "real" else generate(nets, batch)
-        logits = nets["D"].class_logits(nets["D"].features(images.x, images.y))
-        assert_close(with_it - plain, 2 * cross_entropy(logits, batch.y), atol=1e-4, rtol=1e-3)
+        fake = generate(nets, batch)
+        paid = told(batch) + told(fake) if player == "D" else told(fake)
+        assert_close(with_it - expected, 2 * paid, atol=1e-4, rtol=1e-3)
+
+
+def test_an_auxiliary_classifier_sees_what_d_sees_in_one_pass() -> None:
+    """Noise and augmentation come before it: the branch runs once an image, on images that are not raw."""
+    torch.manual_seed(0)
+    nets = build(dict(RECIPES["acgan-mnist"]().networks), Shape(1, 28), 3)
+    batch = Images(torch.zeros(6, 1, 28, 28), torch.tensor([0, 1, 2, 0, 1, 2]))
+    seen: list[torch.Tensor] = []
+    nets["D"].branch.register_forward_pre_hook(lambda _, args: seen.append(args[0].detach()))
+    for phase in ACGAN(noise=0.5).phases():
+        phase.loss(nets, batch, 0)
+    assert [len(x) for x in seen] == [12, 6]
+    assert_close(seen[0][:6].std(), torch.tensor(0.5), rtol=0.05, atol=0)
+
+
+def test_an_auxiliary_classifier_without_classes_is_refused_with_advice_that_works() -> None:
+    with pytest.raises(UserError, match=r"--conditional true, or --objective\.kind gan"):
+        override(RECIPES["acgan-mnist"](), {"conditional": "false"})
+    changed = override(RECIPES["acgan-mnist"](), {"conditional": "false", "objective.kind": "gan"})
+    build(changed.networks, Shape(1, 28), 0)
 
 
 def test_dual_contrastive_by_hand() -> None:

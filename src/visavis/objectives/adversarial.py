@@ -196,9 +196,19 @@ class Adversarial(Penalised):
         self, critic: PairCritic, batches: list[Images], view: Callable[[Tensor], Tensor]
     ) -> list[Tensor]:
         """Each batch's embeddings, the branch run once per image."""
+        return self.through(critic.embed, critic.pack, batches, view)
+
+    def through(
+        self,
+        of: Callable[[Tensor, Tensor | None], Tensor],
+        pack: int,
+        batches: list[Images],
+        view: Callable[[Tensor], Tensor],
+    ) -> list[Tensor]:
+        """``of(images, labels)`` of each batch, all in one call if ``joint``; ``pack``: images a row."""
         if not self.joint:
-            return [critic.embed(view(x), y) for x, y in batches]
+            return [of(view(x), y) for x, y in batches]
         x = torch.cat([view(x) for x, _ in batches])
         labels = [y for _, y in batches if y is not None]
-        embedded = critic.embed(x, torch.cat(labels) if labels else None)
-        return list(torch.split(embedded, [len(x) // critic.pack for x, _ in batches]))
+        found = of(x, torch.cat(labels) if labels else None)
+        return list(torch.split(found, [len(x) // pack for x, _ in batches]))

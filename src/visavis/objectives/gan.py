@@ -1,5 +1,6 @@
 """The two-player game with an ordinary discriminator, which scores one image at a time."""
 
+from collections.abc import Callable
 from typing import Literal, Self
 
 import torch
@@ -10,6 +11,7 @@ from visavis.core import Batch, Images, Nets, Phase, Scalars, Value, ends_of, va
 from visavis.data import AnyData
 from visavis.data.pool import ImagePool
 from visavis.losses.adversarial import ADVERSARIAL_LOSSES, TARGETED
+from visavis.networks.critic import PairCritic
 from visavis.objectives.adversarial import Adversarial, critic_of, generate, part_of
 from visavis.objectives.fit import Networks, check_role, check_single, takes_images
 from visavis.objectives.penalised import Judged
@@ -98,7 +100,7 @@ class Ordinary(Adversarial):
         if penalise:
             real, fake = self.watched(real, fake)
         view = self.view(nets, real, images, shared=False)
-        on_real, on_fake = self.embed(critic, [real, fake], view)
+        (on_real, on_fake), beside, more = self.asked(critic, [real, fake], view)
         loss = self.d_contest(on_real, on_fake, images)
         scalars = {
             "loss/D": loss,
@@ -113,7 +115,13 @@ class Ordinary(Adversarial):
             judged = Judged(real.x, fake.x, on_real, on_fake, ask_real, ask_fake)
             extra, named = self.penalty(judged, images)
             loss, scalars = loss + extra, scalars | named
-        return loss, scalars
+        return (loss if beside is None else loss + beside), scalars | more
+
+    def asked(
+        self, critic: PairCritic, batches: list[Images], view: Callable[[Tensor], Tensor]
+    ) -> tuple[list[Tensor], Tensor | None, Scalars]:
+        """D's scores ``[N]`` of each batch, and what it minimises beside the contest, if anything."""
+        return self.embed(critic, batches, view), None, {}
 
     def g_loss(self, nets: Nets, batch: Batch, images: int) -> tuple[Tensor, Scalars]:
         """Look real."""
