@@ -16,6 +16,7 @@ from visavis import recipes
 from visavis.cli import arguments
 from visavis.cli.arguments import Parser
 from visavis.cli.main import main
+from visavis.report.grids import save_grid
 
 
 def picture(path: Path, seed: int = 0, size: int = 8) -> Path:
@@ -127,6 +128,10 @@ ANIMALS = [*TRAIN, "--metrics", "", "--images", "8", "--data", "animals"]
         (["sample", "RUN", "--out", "LICENSE"], ["'LICENSE'", "file"]),
         (["sample", "RUN", "--device", "gpu"], ["device 'gpu'"]),
         (["sample", "RUN", "--fast"], ["--fast"]),
+        (["sample", "RUN", "--truncation", "0.5"], ["--truncation 0.5", "no mapping network", "stylegan2"]),
+        (["interpolate", "RUN", "--label", "3,5,7"], ["'3,5,7'", "3 classes", "from,to"]),
+        (["interpolate", "RUN", "--label", "3,x"], ["label 'x'", "0, 1, 2"]),
+        (["interpolate", "RUN", "--label", "3,5", "--linear"], ["--linear", "two classes"]),
         (["interpolate", "RUN", "--out", "walk"], ["'walk'", ".png"]),
         (["interpolate", "RUN", "--steps", "0"], ["--steps"]),
         (["interpolate", "RUN", "--steps", "1"], ["1 steps", "2 or more", "--steps"]),
@@ -365,6 +370,15 @@ def test_interpolate(digits_run: Path, tmp_path: Path, cli: Cli) -> None:
     assert done.json == {"out": str(tmp_path / "walk.png"), "rows": 2, "steps": 5}
     width, height = Image.open(tmp_path / "walk.png").size
     assert width > 2 * height
+
+
+def test_a_class_morphs_into_another(digits_run: Path, tmp_path: Path, cli: Cli) -> None:
+    sheet = tmp_path / "morph.png"
+    words = ("--label", "3,5", "--rows", 2, "--steps", 4, "--out", sheet, "--json")
+    done = cli("interpolate", digits_run, *words)
+    assert done.json == {"out": str(sheet), "rows": 2, "steps": 4}
+    save_grid(tmp_path / "wanted.png", visavis.load(digits_run).morph(3, 5, 2, 4), columns=4)
+    assert sheet.read_bytes() == (tmp_path / "wanted.png").read_bytes()
 
 
 def test_walks_of_an_autoencoder(animals: Path, tmp_path: Path, cli: Cli) -> None:

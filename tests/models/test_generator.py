@@ -6,11 +6,19 @@ import torch
 from PIL import Image
 
 import visavis
+from visavis.core import Shape
 from visavis.errors import UserError
 from visavis.models.generator import latents
 from visavis.models.load import model_of
 from visavis.models.model import Model
 from visavis.models.paths import lerp, slerp
+from visavis.networks import (
+    BigGANGenerator,
+    DCGANGenerator,
+    GeneratorConfig,
+    StyleGAN2Generator,
+    UpsamplingGenerator,
+)
 
 
 @pytest.fixture
@@ -73,6 +81,67 @@ def test_interpolation_ends_at_the_images_of_its_latents(model: Model) -> None:
     assert np.abs(walks[:, [0, -1]] - ends).max() <= 1
     with pytest.raises(UserError, match="2 or more"):
         model.interpolate(rows=1, steps=1)
+
+
+def test_a_morph_begins_and_ends_at_the_samples_of_both_classes(model: Model) -> None:
+    morph = model.morph("3", 5, rows=3, steps=4, seed=2).reshape(3, 4, 8, 8, 1).astype(int)
+    for end, label in ((0, "3"), (-1, "5")):
+        assert np.abs(morph[:, end] - model.pixels(3, label, seed=2)).max() <= 1
+    assert not np.array_equal(morph[:, 1], morph[:, 0]) and not np.array_equal(morph[:, 1], morph[:, -1])
+    with pytest.raises(UserError, match="unknown label 'x'"):
+        model.morph("3", "x")
+    with pytest.raises(UserError, match="2 or more"):
+        model.morph("3", "5", steps=1)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        DCGANGenerator(width=4, widest=8, z_dim=3, conditioning="norm"),
+        BigGANGenerator(width=4, z_dim=6, class_dim=3),
+        StyleGAN2Generator(width=4, widest=8, z_dim=5, w_dim=5, mapping=1),
+    ],
+    ids=lambda config: str(config.kind),
+)
+def test_classes_that_are_in_the_norms_or_in_w_morph_too(model: Model, config: GeneratorConfig) -> None:
+    torch.manual_seed(0)
+    net = config.build(Shape(1, 8), 10)
+    with torch.no_grad():
+        for parameter in net.parameters():  # gains of norms begin at 1 for every class
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    other = model_of({"G": net}, model.description)
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    morph = other.morph("1", "8", rows=2, steps=3).reshape(2, 3, 8, 8, 1).astype(int)
+    ends = [other.pixels(2, label).astype(int) for label in ("1", "8")]
+    assert np.abs(ends[0] - ends[1]).max() > 3
+    assert np.abs(morph[:, 0] - ends[0]).max() <= 1 and np.abs(morph[:, 2] - ends[1]).max() <= 1
+    assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
+
+
+def test_a_class_that_is_a_number_does_not_morph(model: Model) -> None:
+    net = UpsamplingGenerator(widths=(4, 4, 4, 4, 4), conditioning="number").build(Shape(1, 8), 10)
+    with pytest.raises(UserError, match="no embedding of its classes"):
+        model_of({"G": net}, model.description).morph("1", "8")
+
+
+def test_truncation_draws_to_the_mean_and_is_over_afterwards(model: Model) -> None:
+    torch.manual_seed(0)
+    net = StyleGAN2Generator(width=4, widest=8, z_dim=5, w_dim=5, mapping=1).build(Shape(1, 8), 10)
+    net.w_mean.normal_()
+    styled = model_of({"G": net}, model.description)
+    whole = styled.pixels(6, "3")
+    assert np.array_equal(styled.pixels(6, "3", truncation=1.0), whole)
+    mean = styled.pixels(6, "3", truncation=0.0)
+    assert (mean == mean[0]).all() and not (whole == whole[0]).all()
+    half = np.asarray([np.asarray(picture) for picture in styled.sample(6, "3", truncation=0.5)])
+    assert not np.array_equal(half[..., None], whole) and not np.array_equal(half[..., None], mean)
+    assert np.array_equal(styled.seeds([0, 1], "3", truncation=0.0), mean[:2])
+    assert np.array_equal(styled.pixels(6, "3"), whole)
+    for wrong in (-0.1, 1.5, float("nan")):
+        with pytest.raises(UserError, match=r"--truncation .* \(allowed: 0"):
+            styled.sample(1, truncation=wrong)
+    with pytest.raises(UserError, match="no mapping network"):
+        model.sample(1, truncation=0.5)
 
 
 def test_compare_takes_pictures_and_paths(model: Model, tmp_path: Path) -> None:

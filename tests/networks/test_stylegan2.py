@@ -53,7 +53,7 @@ def test_truncation_draws_w_to_its_running_mean() -> None:
     net.eval()
     assert net.w_mean.abs().max() > 0
     assert_close(net.styles(z), net.w_mean.expand(3, net.synthesis.layers, -1))
-    net.config = net.config.model_copy(update={"truncation": 0.5})
+    net.truncation = 0.5
     assert_close(net.styles(z)[:, 0], (net.mapping(z, None) + net.w_mean) / 2)
 
 

@@ -53,6 +53,9 @@ def make_parser() -> tuple[Parser, dict[str, Parser]]:
     sample.add_argument("-n", type=_positive, default=None, help="how many (default 16)")
     sample.add_argument("--label", help="a class, where the run is conditional")
     sample.add_argument("--seed", type=_whole, default=0)
+    sample.add_argument(
+        "--truncation", type=float, metavar="PSI", help="draw w to its mean, to this part of its distance"
+    )
     sample.add_argument("--seeds", help="the first image of each seed from a to b, as in 0-15")
     sample.add_argument(
         "--out", type=Path, default=Path("samples.png"), help="grid.png, a folder, x.npz, x.parquet"
@@ -71,7 +74,7 @@ def make_parser() -> tuple[Parser, dict[str, Parser]]:
     )
     walk.add_argument("--latents", type=_wholes, help="which to move, as in 3,12 (default: the most telling)")
     walk.add_argument("--steps", type=_positive, default=8)
-    walk.add_argument("--label")
+    walk.add_argument("--label", help="a class, or two, as in 3,5: from one to the other, the latents kept")
     walk.add_argument("--seed", type=_whole, help="of the random latents (default 0)")
     walk.add_argument("--linear", action="store_true", help="straight lines instead of great circles")
     walk.add_argument("--out", type=Path, default=Path("interpolation.png"))

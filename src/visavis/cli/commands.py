@@ -164,10 +164,12 @@ def sample(given: Namespace) -> None:
     with together(pick_device(given.device)) as device:
         model = load(given.run, str(device))
         if seeds is not None:
-            pixels, labels = model.seeds(seeds, given.label), model.labels_of_seeds(len(seeds), given.label)
+            pixels = model.seeds(seeds, given.label, given.truncation)
+            labels = model.labels_of_seeds(len(seeds), given.label)
         else:
             n = given.n or 16
-            pixels, labels = model.pixels(n, given.label, given.seed), model.labels(0, n, given.label)
+            pixels = model.pixels(n, given.label, given.seed, given.truncation)
+            labels = model.labels(0, n, given.label)
     if not leads():
         return
     if sheet:
@@ -188,7 +190,7 @@ def _seeds(given: Namespace) -> range:
 
 
 def interpolate(given: Namespace) -> None:
-    """Walk between latents of a run, between two pictures, or along the latents of one."""
+    """Walk between latents or classes of a run, between two pictures, or along the latents of one."""
     from visavis.models.load import load
     from visavis.report.grids import save_grid
 
@@ -202,17 +204,33 @@ def interpolate(given: Namespace) -> None:
     if given.latents and not given.traverse:
         raise UserError("--latents says what --traverse PICTURE moves; give --traverse too, or leave it out")
     model = load(given.run, _device(given))
+    classes = _two_classes(given, model.classes)
     if given.between:
         a, b = given.between
         pixels = model.between(a, b, given.steps, given.label, given.linear)
     elif given.traverse:
         latents = given.latents or model.telling_latents(given.traverse)
         pixels = model.traverse(given.traverse, given.steps, given.label, latents)
+    elif classes:
+        pixels = model.morph(*classes, given.rows, given.steps, given.seed or 0)
     else:
         pixels = model.interpolate(given.rows, given.steps, given.label, given.seed or 0, given.linear)
     save_grid(given.out, pixels, columns=given.steps)
     found = {"out": str(given.out), "rows": len(pixels) // given.steps, "steps": given.steps}
     show(given, found | ({"latents": latents} if given.traverse else {}))
+
+
+def _two_classes(given: Namespace, known: Sequence[str]) -> list[str] | None:
+    """Both names of ``--label 3,5``; None where it is one."""
+    if given.label is None or "," not in given.label or given.label in known:
+        return None
+    names: list[str] = given.label.split(",")
+    if len(names) != 2:
+        raise UserError(f"--label '{given.label}' names {len(names)} classes (allowed: one, or two: from,to)")
+    for option in ("between", "traverse", "linear"):
+        if getattr(given, option):
+            raise UserError(f"--{option} and two classes are two kinds of walks; leave one of them out")
+    return names
 
 
 def compare(given: Namespace) -> None:

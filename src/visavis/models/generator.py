@@ -1,6 +1,7 @@
-"""The ability to sample: images of latents, and walks between them."""
+"""The ability to sample: images of latents, walks between them, and from one class to another."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +13,8 @@ from visavis.core import mix
 from visavis.data.pixels import to_uint8
 from visavis.errors import UserError
 from visavis.models.model import Label, Model, Pixels, check_steps, pictures
-from visavis.models.paths import lerp, slerp
+from visavis.models.paths import class_embeddings, classes_between, lerp, slerp
+from visavis.networks.stylegan2 import StyleGAN2G
 from visavis.training import parallel
 
 BATCH = 64
@@ -32,11 +34,18 @@ class Samples(Model):
 
     ability: ClassVar[str] = "sample"
 
-    def sample(self, n: int = 16, label: Label | None = None, seed: int = 0) -> list[Image.Image]:
-        """``n`` pictures; image i of a seed is the same whatever ``n`` is.  ``label``: a class."""
-        return pictures(self.pixels(n, label, seed))
+    def sample(
+        self, n: int = 16, label: Label | None = None, seed: int = 0, truncation: float | None = None
+    ) -> list[Image.Image]:
+        """``n`` pictures; image i of a seed is the same whatever ``n`` is.  ``label``: a class.
 
-    def pixels(self, n: int, label: Label | None = None, seed: int = 0) -> Pixels:
+        ``truncation``: the part of its distance from the mean to which w is drawn, of networks that have a w.
+        """
+        return pictures(self.pixels(n, label, seed, truncation))
+
+    def pixels(
+        self, n: int, label: Label | None = None, seed: int = 0, truncation: float | None = None
+    ) -> Pixels:
         """Like :meth:`sample`, as uint8 ``[n, H, W, C]``."""
         if n < 1:
             raise UserError(f"{n} images (allowed: 1 or more)")
@@ -50,12 +59,36 @@ class Samples(Model):
             ]
             return {"pixels": np.concatenate(chunks)}
 
-        return parallel.shared(n, make, BATCH)["pixels"]
+        with self.truncated(truncation):
+            return parallel.shared(n, make, BATCH)["pixels"]
 
-    def seeds(self, seeds: Sequence[int], label: Label | None = None) -> Pixels:
+    def seeds(
+        self, seeds: Sequence[int], label: Label | None = None, truncation: float | None = None
+    ) -> Pixels:
         """The first image of each seed, uint8 ``[len(seeds), H, W, C]``."""
         z = torch.cat([latents(seed, 0, 1, self.z_dim) for seed in seeds])
-        return self.render(z, self.labels_of_seeds(len(seeds), label))
+        with self.truncated(truncation):
+            return self.render(z, self.labels_of_seeds(len(seeds), label))
+
+    @contextmanager
+    def truncated(self, truncation: float | None) -> Iterator[None]:
+        """Inside, w is drawn to its mean that far; None: as the network has it."""
+        if truncation is None:
+            yield
+            return
+        g = self.networks["G"]
+        if not isinstance(g, StyleGAN2G):
+            raise UserError(
+                f"--truncation {truncation:g}: this run's generator has no mapping network, to whose mean it "
+                "could draw (such have: stylegan2); leave --truncation out"
+            )
+        if not 0 <= truncation <= 1:
+            raise UserError(f"--truncation {truncation:g} (allowed: 0, the mean alone, to 1, not at all)")
+        kept, g.truncation = g.truncation, truncation
+        try:
+            yield
+        finally:
+            g.truncation = kept
 
     def interpolate(
         self, rows: int = 4, steps: int = 8, label: Label | None = None, seed: int = 0, linear: bool = False
@@ -73,6 +106,22 @@ class Samples(Model):
         ]
         labels = self.labels(0, rows, label)
         return self.render(torch.cat(walks), None if labels is None else labels.repeat_interleave(steps))
+
+    def morph(self, a: Label, b: Label, rows: int = 4, steps: int = 8, seed: int = 0) -> Pixels:
+        """From class ``a`` to class ``b`` in ``steps`` images, each of ``rows`` latents kept as it is; uint8
+        ``[rows · steps, H, W, C]``.  The class's embedding goes along a straight line.
+        """
+        check_steps(steps)
+        ends = [self.labels(0, 1, label) for label in (a, b)]
+        if not class_embeddings(self.networks["G"]):
+            raise UserError(
+                f"this run's generator has no embedding of its classes, so nothing goes from '{a}' to '{b}'; "
+                "give one --label"
+            )
+        z = latents(seed, 0, rows, self.z_dim).repeat_interleave(steps, 0)
+        first, last = (int(each) for each in ends if each is not None)
+        with classes_between(self.networks["G"], first, last, steps):
+            return self.render(z, torch.arange(steps).repeat(rows))
 
     def render(self, z: Tensor, labels: Tensor | None = None) -> Pixels:
         """``z: [N, z_dim]`` -> uint8 ``[N, H, W, C]``."""

@@ -25,7 +25,7 @@ Label = str | int
 """The name of a class; an int stands for the name that it spells."""
 
 ABILITIES: dict[str, tuple[tuple[str, ...], str]] = {
-    "sample": (("sample", "pixels", "seeds", "interpolate", "render"), "mnist, digits, vae-digits"),
+    "sample": (("sample", "pixels", "seeds", "interpolate", "morph", "render"), "mnist, digits, vae-digits"),
     "compare": (("compare",), "mnist, stacked-digits, siamese-catsdogs"),
     "reconstruct": (
         ("reconstruct", "between", "traverse", "telling_latents"),

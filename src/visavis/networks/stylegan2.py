@@ -76,6 +76,7 @@ class StyleGAN2G(nn.Module):
     def __init__(self, config: StyleGAN2Generator, shape: Shape, classes: int) -> None:
         super().__init__()
         self.config, self.z_dim = config, config.z_dim
+        self.truncation = config.truncation
         self.mapping = Mapping(config, classes)
         self.synthesis = Synthesis(config, shape)
         self.register_buffer("w_mean", torch.zeros(config.w_dim))
@@ -87,8 +88,8 @@ class StyleGAN2G(nn.Module):
             with torch.no_grad():
                 self.w_mean.lerp_(parallel.mean(w.detach().float().mean(0)), 1 - W_DECAY)
             return self._mixed(w, z, labels)
-        if self.config.truncation != 1:
-            w = torch.lerp(self.w_mean, w, self.config.truncation)
+        if self.truncation != 1:
+            w = torch.lerp(self.w_mean, w, self.truncation)
         return w[:, None].expand(-1, self.synthesis.layers, -1)
 
     def _mixed(self, w: Tensor, z: Tensor, labels: Tensor | None) -> Tensor:

@@ -1,7 +1,6 @@
 """Path length regularisation: a step of w changes G's images by as much wherever it is taken.
 
-Karras et al. 2020, "Analyzing and improving the image quality of StyleGAN", section 3.2, equation 4; lazy as
-in appendix B.
+Karras et al. 2020, "Analyzing and improving the image quality of StyleGAN", equation 4, lazy (appendix B).
 """
 
 from typing import Literal
@@ -13,8 +12,7 @@ from torch import Tensor, nn
 from visavis.core import Batch, Every, Images, Nets, Phase, Scalars, Value, value_at
 from visavis.data import AnyData
 from visavis.losses.penalties import path_lengths
-from visavis.networks import StyleGAN2Generator
-from visavis.networks.stylegan2 import StyleGAN2G
+from visavis.networks.stylegan2 import StyleGAN2G, StyleGAN2Generator
 from visavis.objectives.adversarial import part_of
 from visavis.objectives.fit import Networks
 from visavis.objectives.gan import Ordinary
@@ -25,18 +23,16 @@ from visavis.training import parallel
 class MeanLength(nn.Module):
     """The running mean of path lengths, a buffer which a checkpoint holds; 0 at first."""
 
-    length: Tensor
-
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("length", torch.zeros(()))
+        self.length = nn.Buffer(torch.zeros(()))
 
 
 class PathLength(Ordinary):
     """The ordinary game; every ``path_every`` steps G pays ``path`` · E(‖Jᵀy‖ - a)² too, weighted by as many.
 
-    J is the Jacobian of the images with respect to w, y is noise, a the running mean of ‖Jᵀy‖, which moves by
-    ``path_rate``.  It is taken on one in ``path_part`` of the batch, for memory's sake.
+    J: the Jacobian of images with respect to w; y: noise; a: the mean of ‖Jᵀy‖, which moves by ``path_rate``;
+    taken on one in ``path_part`` of the batch, for memory's sake.
     """
 
     kind: Literal["path-length"] = "path-length"
@@ -50,10 +46,8 @@ class PathLength(Ordinary):
         super().check(networks, data)
         g = networks.get("G")
         if g is not None and not isinstance(g, StyleGAN2Generator):
-            raise ValueError(
-                f"the objective 'path-length' takes a G that has styles w, and '{g.kind}' has none; "
-                "give --networks.G.kind stylegan2, or --objective.kind gan"
-            )
+            mend = "give --networks.G.kind stylegan2, or --objective.kind gan"
+            raise ValueError(f"the objective 'path-length' takes styles w, and '{g.kind}' has none; {mend}")
 
     def state(self) -> dict[str, nn.Module]:
         """The mean of the lengths, and what any game has."""
@@ -70,17 +64,15 @@ class PathLength(Ordinary):
         loss, scalars = self.g_loss(nets, batch, images)
         mean, lengths = nets["path"], self.lengths(nets, part_of(batch, 0, self.real_batches))
         assert isinstance(mean, MeanLength)
-        with torch.no_grad():
-            mean.length.lerp_(parallel.mean(lengths.detach().mean()), self.path_rate)
+        mean.length.lerp_(parallel.mean(lengths.detach().mean()), self.path_rate)
         penalty = (lengths - mean.length.clone()).square().mean()
-        extra = self.path_every * value_at(self.path, images) * penalty
-        return loss + extra, {**scalars, "penalty/path": penalty, "path/length": mean.length.clone()}
+        scalars |= {"penalty/path": penalty, "path/length": mean.length.clone()}
+        return loss + self.path_every * value_at(self.path, images) * penalty, scalars
 
     def lengths(self, nets: Nets, like: Images) -> Tensor:
         """‖Jᵀy‖ of fresh images ``[N]``, of the classes of ``like``."""
-        g = nets["G"]
+        g, count = nets["G"], max(1, len(like.x) // self.path_part)
         assert isinstance(g, StyleGAN2G)
-        count = max(1, len(like.x) // self.path_part)
         z = parallel.randn(count, g.z_dim, device=like.x.device)
         w = g.styles(z, None if like.y is None else like.y[:count])
         made = g.synthesis(w)
