@@ -58,12 +58,17 @@ ALIGNED = ("l1", "mse", "psnr", "ssim")
 
 
 def watched_figures(task: str, shape: Shape) -> tuple[str, ...]:
-    """The figures that are taken of a run while it trains, by its task and the shape of its images."""
+    """The figures that can decide while a run trains, by its task and the shape of its images.
+
+    The features that a distance names are those that all figures are taken in.
+    """
     if task == "reconstruct":
         return ALIGNED
     if task == "translate":
         return (*ALIGNED, *(f"b-to-a/{name}" for name in ALIGNED), "l1_cycle")
-    from visavis.metrics.features import default_features
+    from visavis.metrics.features import default_features, features_beside
 
     seen_by = default_features(shape)
-    return f"fd_{seen_by}", f"kd_{seen_by}", "precision", "coverage", "duplicates"
+    names = dict.fromkeys((seen_by, features_beside(shape, (seen_by,))))
+    distances = [f"{kind}_{name}" for name in names for kind in ("fd", "kd")]
+    return (*distances, "precision", "coverage", "duplicates", "quality")

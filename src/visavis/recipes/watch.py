@@ -9,8 +9,9 @@ class Watch(Config):
     """Evaluation during training.
 
     ``every``: images between two evaluations (None: none) of ``samples`` images.  ``metric``: the figure by
-    which a snapshot is the best, kept as ``best.safetensors`` (empty: the task's own).  ``patience``: so many
-    evaluations without a better one end the run (None: never).  ``stop_on_decline``: end it at a decline too.
+    which a snapshot is the best, kept as ``best.safetensors`` (empty: the task's own; ``quality``, which is
+    taken only where it is asked for, needs held-out images).  ``patience``: so many evaluations without a
+    better one end the run (None: never).  ``stop_on_decline``: end it at a decline too.
     """
 
     every: PositiveInt | None = None

@@ -12,8 +12,7 @@ import torch
 from visavis import files
 from visavis.data import DataConfig, ImageSet, PairSet
 from visavis.data.pixels import over_white
-from visavis.errors import unknown
-from visavis.metrics import watched_figures
+from visavis.errors import UserError, unknown
 from visavis.models import snapshot
 from visavis.models.model import Model
 from visavis.runs.saving import averaged, save_best, save_checkpoint
@@ -36,31 +35,62 @@ class Task:
 
 
 def _generator_judge(session: Session) -> Judge:
-    """Samples against the training images, seen by the features that fit their size."""
-    from visavis.judge.quick import authenticity_of_real, judge
+    """Samples against the training images, in features that fit their size and, where others fit too, in
+    which the generator is not trained; else the rows say ``trained_in``.
+    """
+    from visavis.judge.quick import Score, authenticity_of_real, judge
     from visavis.judge.reference import open_real
-    from visavis.metrics.features import default_features, load_extractor
+    from visavis.metrics.features import load_extractor
 
-    data, n = session.recipe.data, session.recipe.watch.samples
+    data, watch = session.recipe.data, session.recipe.watch
     assert isinstance(data, DataConfig)
-    name = default_features(session.data.shape)
+    (name, _), n = seen_by(session), watch.samples
     if session.data.channels == 4:
         data = data.model_copy(update={"channels": "rgb"})
-    real = open_real(data, load_extractor(name, device=str(session.device)), held_out="none")
+    extractor = load_extractor(name, device=str(session.device))
+    real = open_real(data, extractor, held_out="none")
     wanted = ("fd", "kd", "precision", "coverage", "duplicates", "authenticity")
     of_real = {"authenticity_of_real": authenticity_of_real(real, n)}
+    score = Score(open_real(data, extractor, trained=True), n) if watch.metric == "quality" else None
 
     def of(model: Model) -> dict[str, float]:
-        found = judge(over_white(torch.from_numpy(model.pixels(n, seed=SEED))), real, wanted)
+        found = judge(over_white(torch.from_numpy(model.pixels(n, seed=SEED))), real, wanted, score)
         named = {f"{key}_{name}" if key in ("fd", "kd") else key: value for key, value in found.items()}
         return named | of_real
 
     return of
 
 
+def seen_by(session: Session) -> tuple[str, bool]:
+    """The extractor whose features judge, and whether the generator is trained in them.
+
+    It is that of the distance to be watched, else one that was not trained in where there is one.  Raises
+    :class:`UserError` for a distance in features that were trained in where others fit, and for a quality in
+    such features.
+    """
+    from visavis.judge.made import trained_in
+    from visavis.metrics.features import features_beside
+
+    used, shape = trained_in(session.recipe.model_dump(mode="json")), session.data.shape
+    metric, name = session.recipe.watch.metric, features_beside(shape, used)
+    kind, _, asked = metric.partition("_")
+    if kind in ("fd", "kd") and asked in used and name not in used:
+        raise UserError(
+            f"the generator is trained in {asked}, so {metric} says nothing of its pictures; give "
+            f"--watch.metric {kind}_{name}"
+        )
+    if metric == "quality" and name in used:
+        raise UserError(
+            f"no quality in {name}, which the generator is trained in, and no other features fit; watch "
+            f"another figure, as in --watch.metric coverage"
+        )
+    name = asked if kind in ("fd", "kd") else name
+    return name, name in used
+
+
 def _generator_metric(session: Session) -> str:
     """The Fréchet distance."""
-    return watched_figures("generate", session.data.shape)[0]
+    return f"fd_{seen_by(session)[0]}"
 
 
 def _pairs_judge(session: Session) -> Judge:
@@ -104,6 +134,10 @@ class Watcher:
         self.table = files.JsonLines(session.options.out / "metrics.jsonl")
         self._judge: Judge | None = None
         task = TASKS[session.recipe.task]
+        self._flag: dict[str, str] = {}
+        if session.recipe.task == "generate":
+            name, trained_in = seen_by(session)  # refuses what decides nothing, before any training
+            self._flag = {"trained_in": name} if trained_in else {}
         self.metric = self.watch.metric or task.metric(session)
         self._said: set[str] = set()
 
@@ -122,8 +156,8 @@ class Watcher:
         if self.metric not in figures:
             raise unknown("metric", self.metric, figures)
         images = session.state.images
-        row = {"images": images, "samples": self.watch.samples, "weights": "ema", "seed": SEED, **figures}
-        self.table.append({**row, "seconds": round(time.monotonic() - started, 3)})
+        row = {"images": images, "samples": self.watch.samples, "weights": "ema", "seed": SEED}
+        self.table.append({**row, **self._flag, **figures, "seconds": round(time.monotonic() - started, 3)})
         if best_row(self.rows(), self.metric)["images"] == images:
             save_best(session)
         save_checkpoint(session)  # so that no resumed run has to come here again
@@ -138,8 +172,10 @@ class Watcher:
         return {"images": row["images"], self.metric: row[self.metric]}
 
     def rows(self) -> list[dict[str, Any]]:
-        """The evaluations so far; the metrics of a run's end, taken otherwise, are none of them."""
-        return [row for row in self.table.rows() if row.get("seed") == SEED]
+        """The evaluations so far; the metrics of a run's end, taken otherwise, are none of them, and neither
+        are evaluations of an older version or of other settings that have nothing of the figure that decides.
+        """
+        return [row for row in self.table.rows() if row.get("seed") == SEED and self.metric in row]
 
     def settled(self) -> str | None:
         """Why the run has nothing left to gain, in words; says aloud what has become worse."""
