@@ -1,6 +1,7 @@
 """The service, asked over HTTP in this process."""
 # ruff: noqa: E402  # what may be absent is looked for first
 
+import base64
 import io
 import socket
 import struct
@@ -238,6 +239,34 @@ def test_a_key_is_asked_for_but_where_a_balancer_looks() -> None:
         assert asked.get("/v1/models", headers=headers).status_code == 200
     assert asked.get("/health").status_code == asked.get("/ready").status_code == 200
     assert asked.get("/metrics").status_code == 401
+
+
+def test_a_browser_is_asked_for_the_key_as_a_password(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "model_assets", lambda model: {})
+    monkeypatch.setattr(demo, "runtime", dict)
+    service = create_app(MODELS, LIMITS, key="sécret", local=False, runs={"small": run})
+    asked = TestClient(service)
+    for path in ("/", "/models/small/", "/models/small/assets/ort.wasm.gz"):
+        for wrong in (None, ("anybody", "secret"), ("sécret", "")):
+            found = asked.get(path, auth=wrong)
+            assert found.status_code == 401
+            assert found.headers["www-authenticate"].startswith("Basic realm=")
+    password = base64.b64encode("anybody:sécret".encode()).decode()
+    assert "<title>small</title>" in asked.get("/", headers={"Authorization": f"Basic {password}"}).text
+    assert asked.get("/v1/models", headers={"X-API-Key": "sécret".encode()}).status_code == 200
+    for wrong in ("Basic", "Basic !", "Basic c2VjcmV0", "Basic /w==", "Basic é", "Bearer", "Bearer "):
+        assert asked.get("/", headers={"Authorization": wrong.encode()}).status_code == 401
+
+
+def test_a_page_may_take_longer_to_be_made_than_a_request(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(model: object) -> dict[str, bytes]:
+        time.sleep(0.5)
+        return {}
+
+    monkeypatch.setattr(demo, "model_assets", slow)
+    monkeypatch.setattr(demo, "runtime", dict)
+    service = create_app(MODELS, LIMITS.model_copy(update={"seconds": 0.2}), runs={"small": run})
+    assert "<title>small</title>" in TestClient(service).get("/models/small/").text
 
 
 def test_a_page_elsewhere_that_takes_this_machines_name_gets_nothing() -> None:

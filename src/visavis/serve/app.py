@@ -336,6 +336,7 @@ def _told(app: FastAPI, service: Service, metrics: Metrics) -> None:
 def _pages(app: FastAPI, pages: Mapping[str, Demo]) -> None:
     """The models' pages; made when they are first asked for."""
     names: Sequence[str] = list(pages)
+    turn = asyncio.Lock()  # visitors of a page that is being made would take every thread
 
     @app.get("/", include_in_schema=False)
     async def root() -> Response:
@@ -347,7 +348,8 @@ def _pages(app: FastAPI, pages: Mapping[str, Demo]) -> None:
     async def page(name: str, path: str) -> Response:
         if name not in pages:
             raise MissingError(str(unknown("model", name[:80], pages)))
-        found = await asyncio.to_thread(pages[name].answer, f"/{path}")
+        async with turn:
+            found = await asyncio.to_thread(pages[name].answer, f"/{path}")
         if found is None:
             raise MissingError(f"no '{path[:80]}' here")
         return Response(found.body, media_type=found.kind)

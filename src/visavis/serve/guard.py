@@ -1,6 +1,7 @@
 """What every request passes: the key, the size of its body, its time, and what is counted of it."""
 
 import asyncio
+import base64
 import hmac
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -22,6 +23,8 @@ OPEN = ("/health", "/ready")
 """What needs no key."""
 ROUTES = ("/v1/sample", "/v1/translate", "/v1/reconstruct", "/v1/compare", "/v1/models")
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "testserver")
+PAGES = "/models/"
+"""What a browser asks for: it can be asked for a key as a password, and a page may take long to be made."""
 
 
 class Metrics:
@@ -94,7 +97,7 @@ class Guard:
 
         try:
             refusal = self._refusal(scope)
-            async with asyncio.timeout(self.limits.seconds):
+            async with asyncio.timeout(None if _is_page(scope) else self.limits.seconds):
                 await (refusal or self.app)(scope, counted, told)
         except BodyTooLargeError:
             if not status:
@@ -116,19 +119,36 @@ class Guard:
             return _answer(403, "this service answers to its own machine only")
         if self.key is not None and scope["path"] not in OPEN and not self._knows(headers):
             text = "a key is needed: Authorization: Bearer KEY"
-            return _answer(401, text, {"WWW-Authenticate": "Bearer"})
+            way = (
+                'Basic realm="visavis, the key as password", charset="UTF-8"' if _is_page(scope) else "Bearer"
+            )
+            return _answer(401, text, {"WWW-Authenticate": way})
         length = headers.get(b"content-length", "0")
         if length.isdecimal() and int(length) > self.most:
             return self._too_large()
         return None
 
     def _knows(self, headers: dict[bytes, str]) -> bool:
-        given = headers.get(b"authorization", "").removeprefix("Bearer ") or headers.get(b"x-api-key", "")
-        return hmac.compare_digest(given.encode(), (self.key or "").encode())
+        way, _, told = headers.get(b"authorization", "").partition(" ")
+        given = told or way or headers.get(b"x-api-key", "")
+        sent = _password(told) if way.lower() == "basic" else given.encode("latin-1")
+        return hmac.compare_digest(sent, (self.key or "").encode())
 
     def _too_large(self) -> App:
         text = f"the request is too large (allowed: {self.limits.upload_bytes} bytes a picture)"
         return _answer(413, text, {"Connection": "close"})
+
+
+def _is_page(scope: Scope) -> bool:
+    return scope["path"] == "/" or bool(scope["path"].startswith(PAGES))
+
+
+def _password(told: str) -> bytes:
+    """What a browser sends of a name and a password: the password."""
+    try:
+        return base64.b64decode(told, validate=True).partition(b":")[2]
+    except ValueError:
+        return b""
 
 
 def _answer(status: int, text: str, headers: dict[str, str] | None = None) -> App:
