@@ -10,10 +10,13 @@ from torch.testing import assert_close
 
 from visavis.core import Images, Phase, Ramp, Shape
 from visavis.data.augment import Augment
+from visavis.errors import UserError
 from visavis.losses.pairwise import PAIR_LOSSES, bce
 from visavis.networks import CriticConfig, SiameseBranch, SiameseGenerator
 from visavis.objectives import Pairwise
 from visavis.objectives.adversarial import generate, part_of
+from visavis.recipes import get
+from visavis.recipes.recipe import override
 from visavis.training import parallel
 from visavis.training.loop import Adam, Schedule, State, update
 
@@ -52,7 +55,7 @@ def run_phases(game: Pairwise, nets, batch) -> list[str]:
 
 
 @pytest.mark.parametrize(("head", "kinds"), GAMES, ids=str)
-@pytest.mark.parametrize("pairing", ["elementwise", "roll-2", "all"])
+@pytest.mark.parametrize("pairing", ["elementwise", "roll-2", "all", "average"])
 @pytest.mark.parametrize("loss", PAIR_LOSSES)
 def test_every_combination_gives_finite_gradients_to_what_it_trains_only(
     head: str, kinds, pairing: str, loss: str
@@ -362,9 +365,96 @@ def test_s1_gradients_are_those_of_the_loop_as_written() -> None:
             assert (ours - theirs).abs().max() <= 1e-4 * theirs.abs().max() + 1e-5 * largest
 
 
-def test_conditional_pairs_share_the_class() -> None:
-    game = Pairwise(r1=1.0, r2=1.0)
-    assert run_phases(game, make_nets("difference", classes=3), make_batch(classes=3)) == ["D", "G"]
+class Marked(nn.Module):
+    """A branch that reads the class and the index of an image, which are written in its first pixels."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x[:, :2, 0, 0]
+
+
+def marked_game(conditional: bool, labels: list[int]) -> tuple[dict[str, nn.Module], Images]:
+    """Networks and a batch in which every pair of embeddings tells who meets whom; G's have 100 added."""
+    nets = make_nets("distance", classes=3 if conditional else 0, conditioning="map")
+    y = torch.tensor(labels)
+    x = torch.zeros(len(y), 3, 8, 8)
+    x[:, 0, 0, 0], x[:, 1, 0, 0] = y.float(), torch.arange(len(y)).float()
+    made = x.clone()
+    made[:, 1, 0, 0] += 100
+    nets["D"].branch, nets["D"].label_map = Marked(), None
+    nets["G"].forward = lambda z, y=None: made.clone().requires_grad_()  # type: ignore[method-assign]
+    return nets, Images(x, y)
+
+
+def met(game: Pairwise, nets, batch: Images) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    """Classes ``[pairs, 2]`` and indices of all pairs that the phases look at."""
+    classes, indices = [], []
+    score = nets["D"].head.score
+
+    def noted(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        a_, b_ = torch.broadcast_tensors(a, b)
+        classes.append(torch.stack([a_[..., 0], b_[..., 0]], -1).flatten(0, -2))
+        indices.append(torch.stack([a_[..., 1], b_[..., 1]], -1).flatten(0, -2))
+        return score(a, b)
+
+    nets["D"].head.score = noted
+    for phase in game.phases():
+        phase.loss(nets, batch, 0)
+    return classes, indices
+
+
+@pytest.mark.parametrize("joint", [True, False])
+@pytest.mark.parametrize("pairing", ["elementwise", "roll-2", "roll-4"])
+def test_conditional_pairs_share_the_class(pairing: str, joint: bool) -> None:
+    game = Pairwise(kinds=("like", "unlike", "fakes"), pairing=pairing, joint=joint)
+    labels = [0, 1, 0, 2, 0, 1]
+    classes, indices = met(game, *marked_game(True, labels))
+    assert len(classes) == 6  # three kinds, for each player
+    for of_kind, who in zip(classes, indices, strict=True):
+        assert torch.equal(of_kind[:, 0], of_kind[:, 1])
+        with_itself = who[who[:, 0] == who[:, 1]]
+        assert (with_itself % 100 == 3).all(), "but for the one that is alone in its class"
+    classes, _ = met(game, *marked_game(False, labels))
+    assert any((of_kind[:, 0] != of_kind[:, 1]).any() for of_kind in classes), "they need not without classes"
+
+
+@pytest.mark.parametrize("loss", ["bce", "relativistic", "infonce"])
+def test_an_image_alone_in_its_class_takes_no_part_in_pairs(loss: str) -> None:
+    nets, batch = marked_game(True, [0, 1, 0, 2, 0, 1])
+    game = Pairwise(loss=loss, kinds=("like", "unlike"), terms="sum")
+    d_phase, _ = game.phases()
+    found, _ = d_phase.loss(nets, batch, 0)
+    head, marks = nets["D"].head, Marked()(batch.x)
+    made = marks + torch.tensor([0.0, 100.0])
+    ring = {0: 2, 1: 5, 2: 4, 4: 0, 5: 1}
+    up = torch.stack([head.score(marks[i], marks[j]) for i, j in ring.items()])[:, None]
+    down = torch.stack([head.score(marks[i], made[i]) for i in ring])[:, None]
+    assert_close(found, PAIR_LOSSES[loss](up, down))
+    nets, batch = marked_game(True, [0, 1, 2])
+    loss_of_none, _ = Pairwise(kinds=("like", "unlike")).phases()[0].loss(nets, batch, 0)
+    assert loss_of_none == 0, "no pair at all"
+
+
+def test_a_difference_head_compares_across_classes_and_the_other_heads_are_refused_where_they_would() -> None:
+    base = get("mnist")
+    assert override(base, {"objective.pairing": "all"}).objective.pairing == "all"
+    similarity = {
+        "networks.D.head": "distance",
+        "networks.D.conditioning": "map",
+        "objective.kinds": "like,unlike",
+    }
+    override(base, similarity)
+    for changes, mend in (
+        ({"objective.pairing": "all"}, {"objective.pairing": "roll-4"}),
+        ({"objective.like_partner": "fresh"}, {"objective.like_partner": "roll"}),
+        ({"networks.D.pack": "2"}, {"networks.D.pack": "1"}),
+    ):
+        with pytest.raises(UserError, match="a conditional distance head") as raised:
+            override(base, similarity | changes)
+        ((path, value),) = mend.items()
+        assert f"give --{path} {value}" in str(raised.value)
+        override(base, similarity | changes | mend)
+        override(base, similarity | changes | {"networks.D.head": "difference", "objective.kinds": "unlike"})
+        override(base, similarity | changes | {"conditional": "false"})
 
 
 def test_random_order_and_dropout_play_too() -> None:

@@ -2,8 +2,13 @@
 
 Three kinds of pairs: like (real, real'), unlike (real, fake), fakes (fake, fake').  With a *similarity* head
 D raises the scores of like pairs (and of fakes) and lowers those of unlike ones; G raises unlike and lowers
-fakes. With the *difference* head the score of (real, fake) says by how much the real one looks more real: D
-raises it, G lowers it, and no other kind of pair means anything.
+fakes.  In a conditional training both members of such a pair are of one class: else D would learn that images
+of two classes are alike.
+
+With the *difference* head the score of (real, fake) says by how much the real one looks more real: D raises
+it, G lowers it, and no other kind of pair means anything.  That head has one score for each image, of how
+real it looks as one of its class, so a pair across classes is a comparison like any other, and partners are
+what they are without classes.
 """
 
 from functools import partial
@@ -20,8 +25,9 @@ from visavis.losses.pairwise import PAIR_LOSSES, PairLoss, bce
 from visavis.networks.critic import PairCritic
 from visavis.objectives.adversarial import Adversarial, critic_of, generate, part_of
 from visavis.objectives.fit import Networks, check_pair_head, check_role, takes_images
-from visavis.objectives.pairing import Pairing, pair_scores
+from visavis.objectives.pairing import Pairing, in_company, pair_scores
 from visavis.objectives.penalised import Judged
+from visavis.objectives.sound import check_pairs_of_a_class
 from visavis.training import parallel
 
 KINDS = ("like", "unlike", "fakes")
@@ -37,7 +43,10 @@ class Handoff:
 class Pairwise(Adversarial):
     """Fields of the pair game.
 
-    ``kinds``: the kinds of pairs (unlike is always one).  ``pairing``: which partners each image meets.
+    ``kinds``: the kinds of pairs (unlike is always one).  ``pairing``: which partners each image meets: the
+    one at its place, k others, all, their mean, or ("average") each of both sides the other's mean, which
+    with the difference head is the relativistic average game (Jolicoeur-Martineau 2018, RaGAN; the mean of
+    its two terms, where the paper adds them).
     ``like_partner``: like pairs are made within the batch ("roll", no further pass) or with other real images
     ("fresh").  ``smoothing``: D's targets are 1 - s and s (loss "bce" only).  ``terms``: D's "bce" terms are
     added or averaged.  ``fresh_reals``: G's phases see real images that D has not seen in this step.
@@ -94,6 +103,11 @@ class Pairwise(Adversarial):
         check_role(networks, "G", "generator")
         check_pair_head(tuple(self.kinds), networks)
 
+    def check_training(self, networks: Networks, batch_size: int, accumulate: int, conditional: bool) -> None:
+        """Raise ValueError for pairs that cannot be of one class where they must be."""
+        super().check_training(networks, batch_size, accumulate, conditional)
+        check_pairs_of_a_class(networks, conditional, self.pairing, self.like_partner, tuple(self.kinds))
+
     def phases(self) -> tuple[Phase, ...]:
         """D steps, then G steps."""
         handoff = Handoff()
@@ -127,14 +141,17 @@ class Pairwise(Adversarial):
         view = self.view(nets, real, images, shared=not self.aligned)
         embedded = self.embed(critic, [real, fake, *parts[1:]], view)
         on_real, on_fake = embedded[:2]
-        unlike = pair_scores(critic, on_real, on_fake, self.pairing)
+        labels = classes_of_pairs(critic, real)
+        unlike = self._unlike(critic, on_real, on_fake, labels)
         scores = {"unlike": unlike}
         if "like" in self.kinds:
             same = len(embedded) == 2
-            scores["like"] = pair_scores(critic, on_real, embedded[-1 if not same else 0], self.pairing, same)
+            others = embedded[-1 if not same else 0]
+            scores["like"] = pair_scores(critic, on_real, others, self.pairing, same, labels)
         if "fakes" in self.kinds:
-            scores["fakes"] = pair_scores(critic, on_fake, on_fake, self.pairing, same=True)
-        loss = self._d_total(critic.head.antisymmetric, scores, images)
+            scores["fakes"] = pair_scores(critic, on_fake, on_fake, self.pairing, True, labels)
+        scores, share = company(scores, labels)
+        loss = share * self._d_total(critic.head.antisymmetric, scores, images)
         scalars = {
             "loss/D": loss,
             **_summary(critic.head.antisymmetric, scores, self.loss in ("bce", "hinge")),
@@ -146,15 +163,15 @@ class Pairwise(Adversarial):
                 fake.x,
                 of,
                 of,
-                lambda x: self._unlike(critic, critic.embed(view(x), real.y), on_fake),
-                lambda x: self._unlike(critic, on_real, critic.embed(view(x), fake.y)),
+                lambda x: self._unlike(critic, critic.embed(view(x), real.y), on_fake, labels).mean(1),
+                lambda x: self._unlike(critic, on_real, critic.embed(view(x), fake.y), labels).mean(1),
             )
             extra, named = self.penalty(judged, images)
             loss, scalars = loss + extra, scalars | named
         return loss, scalars | self.adapt(nets, unlike)
 
-    def _unlike(self, critic: PairCritic, on_real: Tensor, on_fake: Tensor) -> Tensor:
-        return pair_scores(critic, on_real, on_fake, self.pairing).mean(1)
+    def _unlike(self, critic: PairCritic, on_real: Tensor, on_fake: Tensor, labels: Tensor | None) -> Tensor:
+        return pair_scores(critic, on_real, on_fake, self.pairing, labels=labels)
 
     def _d_total(self, antisymmetric: bool, scores: dict[str, Tensor], images: int) -> Tensor:
         loss = self.pair_loss(images, smooth=True)
@@ -177,23 +194,51 @@ class Pairwise(Adversarial):
                 handoff.embedded = critic.embed(view(real.x), real.y)
         on_real = handoff.embedded
         assert on_real is not None
-        loss = self.g_total(critic, on_real, critic.embed(view(fake.x), fake.y), images)
+        labels = classes_of_pairs(critic, real)
+        loss = self.g_total(critic, on_real, critic.embed(view(fake.x), fake.y), images, labels)
         return loss, {"loss/G": loss}
 
-    def g_total(self, critic: PairCritic, on_real: Tensor, on_fake: Tensor, images: int) -> Tensor:
-        """What G minimises, from the embeddings ``[N, …]`` of real and of generated images.
+    def g_total(
+        self, critic: PairCritic, on_real: Tensor, on_fake: Tensor, images: int, labels: Tensor | None
+    ) -> Tensor:
+        """What G minimises, from the embeddings ``[N, …]`` of real and of generated images; ``labels: [N]``
+        of both, where pairs are of one class.
 
         With fakes among the kinds this is D's game turned round: the like pairs, on which G has no hold,
         stand beside the fakes, which count half for it.  Twice that, and G would gain by scattering its
         images.
         """
-        unlike = pair_scores(critic, on_real, on_fake, self.pairing)
-        down = None
+        scores = {"unlike": self._unlike(critic, on_real, on_fake, labels)}
+        share: Tensor | float = 1.0
         if "fakes" in self.kinds:
             within = [on_fake, on_real] if "like" in self.kinds else [on_fake]
-            down = torch.cat([pair_scores(critic, x, x, self.pairing, same=True) for x in within], 1)
+            each = [pair_scores(critic, x, x, self.pairing, True, labels) for x in within]
+            scores, share = company(scores | {"within": torch.cat(each, 1)}, labels)
         pair_loss = self.pair_loss(images, smooth=False)
-        return pair_loss(None, unlike) if critic.head.antisymmetric else pair_loss(unlike, down)
+        if critic.head.antisymmetric:
+            return pair_loss(None, scores["unlike"])
+        return share * pair_loss(scores["unlike"], scores.get("within"))
+
+
+def classes_of_pairs(critic: PairCritic, real: Images) -> Tensor | None:
+    """The labels ``[N]``, where both members of a pair must have one; None where they need not."""
+    return real.y if critic.conditional and not critic.head.antisymmetric else None
+
+
+def company(scores: dict[str, Tensor], labels: Tensor | None) -> tuple[dict[str, Tensor], Tensor | float]:
+    """The scores without the images that are alone in their class, which have no other to be paired with.
+
+    Beside them the share of this process's images in those of all, 1 for one process: by it the mean over
+    what is left here becomes a part of the mean over what is left everywhere.
+    """
+    if labels is None or len(scores) == 1:
+        return scores, 1.0
+    kept = in_company(labels)
+    count = kept.sum()
+    share = count / parallel.mean(count.float()).clamp_min(1e-6)
+    if not count:  # no pair at all: something that can be differentiated, times 0
+        return scores, share
+    return {kind: each[kept] for kind, each in scores.items()}, share
 
 
 def _summary(antisymmetric: bool, scores: dict[str, Tensor], calibrated: bool) -> Scalars:

@@ -86,6 +86,29 @@ def check_growth(networks: Networks) -> None:
             )
 
 
+def check_pairs_of_a_class(
+    networks: Networks, conditional: bool, pairing: str, like_partner: str, kinds: tuple[str, ...]
+) -> None:
+    """Raise ValueError for partners of any class where D says of two images how alike they are.
+
+    The difference head is let through: it has one score for each image.
+    """
+    critic = critic_in(networks)
+    if critic is None or not conditional or critic.head in ("difference", "single"):
+        return
+    mend = (
+        "give --objective.pairing roll-4" * (pairing == "all")
+        or "give --objective.like_partner roll" * ("like" in kinds and like_partner == "fresh")
+        or "give --networks.D.pack 1" * (critic.pack > 1)
+    )
+    if mend:
+        raise ValueError(
+            f"a conditional {critic.head} head compares images of one class, which partners would not all be "
+            f"here; {mend}, or --networks.D.head difference with --objective.kinds unlike, or "
+            "--conditional false"
+        )
+
+
 def cautions(networks: Networks, joint: bool, on_images: bool) -> Sequence[str]:
     """What is allowed and seldom wanted, a line each."""
     critic = critic_in(networks)

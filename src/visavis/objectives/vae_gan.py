@@ -16,7 +16,7 @@ from visavis.data import AnyData
 from visavis.losses.reconstruction import gaussian, optimal_variance
 from visavis.objectives.adversarial import critic_of, generate, part_of
 from visavis.objectives.fit import Networks, check_autoencoder
-from visavis.objectives.pairwise import Pairwise
+from visavis.objectives.pairwise import Pairwise, classes_of_pairs
 from visavis.objectives.vae import VAE, Posterior
 from visavis.training import parallel
 
@@ -78,12 +78,13 @@ class VAEGAN(Pairwise):
             of_real = critic.branch(view(real.x))  # [N, F]
             on_real = critic.head.embed(of_real, real.y)
         of_made = critic.branch(view(made))
-        game = self.g_total(critic, on_real, critic.head.embed(of_made, real.y), images)
+        labels = classes_of_pairs(critic, real)
+        game = self.g_total(critic, on_real, critic.head.embed(of_made, real.y), images, labels)
         weight = value_at(self.adversarial, images) * pull(loss, made) / (pull(game, made) + TINY)
         if self.samples:
             sample = generate(nets, real)
             on_sample = critic.embed(view(sample.x), sample.y)
-            other = self.g_total(critic, on_real, on_sample, images)
+            other = self.g_total(critic, on_real, on_sample, images, labels)
             game = (1 - self.samples) * game + self.samples * other
         named = {"loss/G": game, "loss/VAE": loss, "weight/game": weight, **scalars}
         total = loss + weight * game
