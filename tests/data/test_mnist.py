@@ -11,6 +11,7 @@ import pytest
 from visavis.data import DataConfig, load_images
 from visavis.data.mnist import FILE, mnist, stacked_mnist
 from visavis.errors import UserError
+from visavis.recipes import RECIPES
 
 ROOT = Path(__file__).parents[2]
 WHOLE = ROOT.parent / "shared" / "data" / "mnist" / "mnist"
@@ -45,6 +46,46 @@ def test_stacks() -> None:
     assert len(np.unique(labels)) == 1000
 
 
+def test_stacks_of_any_source_are_those_of_the_embedded_one(tmp_path: Path) -> None:
+    images, labels = mnist("test")
+    np.savez(tmp_path / "test.npz", images=images, labels=labels)
+    found = load_images(DataConfig(source=f"stacked:{tmp_path / 'test.npz'}", channels="stacked"))
+    wanted, theirs = stacked_mnist("test")
+    assert found.classes == tuple(f"{label:03}" for label in range(1000)) and found.channels == 3
+    assert found.labels is not None and len(found) == 60_000  # an .npz is one split, train
+    again = load_images(DataConfig(source="stacked:mnist-10k", split="test", channels="stacked"))
+    assert np.array_equal(np.asarray(again.images), wanted)
+    assert again.labels is not None and np.array_equal(again.labels, theirs)
+
+
+def test_stacks_of_other_classes_are_named_by_all_three(tmp_path: Path) -> None:
+    images = np.repeat(np.arange(4, dtype=np.uint8), 16).reshape(4, 4, 4, 1)
+    np.savez(tmp_path / "x.npz", images=images, labels=np.array(["cat", "dog", "cat", "dog"]))
+    found = load_images(DataConfig(source=f"stacked:{tmp_path / 'x.npz'}"))
+    assert found.labels is not None and found.classes[:3] == ("cat-cat-cat", "cat-cat-dog", "cat-dog-cat")
+    names = ("cat", "dog", "cat", "dog")
+    for image, label in zip(np.asarray(found.images[:50]), found.labels[:50], strict=True):
+        assert found.classes[label] == "-".join(names[level] for level in image[0, 0])
+    one = load_images(DataConfig(source=f"stacked:{tmp_path / 'x.npz'}", classes="dog-dog-dog"))
+    assert set(np.unique(one.images)) == {1, 3}
+
+
+def test_single_images_are_refused_where_stacks_are_wanted_with_the_mend(tmp_path: Path) -> None:
+    mend = "give --data stacked:mnist-10k"
+    with pytest.raises(UserError, match=f"'mnist-10k' holds single grey images.*{mend}"):
+        load_images(DataConfig(source="mnist-10k", channels="stacked"))
+    np.savez(tmp_path / "none.npz", images=np.zeros((3, 4, 4), np.uint8))
+    with pytest.raises(UserError, match=r"has none of the classes .*\(allowed: 1 to 10\)"):
+        load_images(DataConfig(source=f"stacked:{tmp_path / 'none.npz'}"))
+    with pytest.raises(UserError, match="unknown data 'nist'"):
+        load_images(DataConfig(source="stacked:nist"))
+
+
+def test_the_recipes_of_stacks_refuse_single_images() -> None:
+    for name in ("stacked-mnist", "stacked-digits"):
+        assert RECIPES[name]().data.channels == "stacked"
+
+
 def test_names_and_splits() -> None:
     images = load_images(DataConfig(source="mnist-10k", split="test", classes="7,1"))
     assert len(images) == 400 and images.classes == ("7", "1") and images.channels == 1
@@ -59,6 +100,22 @@ def test_the_sets_never_change() -> None:
         load_images(DataConfig(source="stacked-mnist-10k", split="test")).digest
         == "3ab98fb69bf99a9dd6749cb5ecf2b7ff"
     )
+
+
+@pytest.mark.skipif(not WHOLE.is_dir(), reason="MNIST's parquet files are not beside the checkout")
+def test_stacks_of_the_whole_set() -> None:
+    found = load_images(DataConfig(source=f"stacked:{WHOLE}", split="test", channels="stacked"))
+    assert found.labels is not None and len(found) == 10_000 and len(found.classes) == 1000
+    whole = load_images(DataConfig(source=str(WHOLE), split="test"))
+    assert whole.labels is not None
+    known = {
+        np.asarray(image).tobytes(): label for image, label in zip(whole.images, whole.labels, strict=True)
+    }
+    for image, label in zip(np.asarray(found.images[:20]), found.labels[:20], strict=True):
+        r, g, b = (known[np.ascontiguousarray(image[..., c]).tobytes()] for c in range(3))
+        assert label == 100 * r + 10 * g + b
+    with pytest.raises(UserError, match=r"single grey images.*stacked:"):
+        load_images(DataConfig(source=str(WHOLE), split="test", channels="stacked"))
 
 
 @pytest.mark.skipif(not WHOLE.is_dir(), reason="MNIST's parquet files are not beside the checkout")

@@ -150,7 +150,7 @@ def climbers(asked: Ladder) -> tuple[dict[str, Recipe], dict[str, str]]:
 
 def on_rung(recipe: Recipe, rung: Rung) -> Recipe | str:
     """The recipe on the rung's data, unwatched, since all lines are as long; or why it cannot be."""
-    changes = {"data.source": rung.source, "metrics": "[]", "keep_snapshots": "1"}
+    changes = {"data.source": rung.source, "data.channels": "auto", "metrics": "[]", "keep_snapshots": "1"}
     if rung.conditional is not None:
         changes["conditional"] = str(rung.conditional).lower()
     try:

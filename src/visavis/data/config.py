@@ -6,9 +6,9 @@ from pydantic import PositiveInt
 
 from visavis.core import Config, Names
 
-Channels = Literal["auto", "grey", "rgb", "rgba"]
+Channels = Literal["auto", "grey", "rgb", "rgba", "stacked"]
 Range = Literal["auto", "unit", "signed", "byte"]
-COUNTS = {"grey": 1, "rgb": 3, "rgba": 4}
+COUNTS = {"grey": 1, "rgb": 3, "rgba": 4, "stacked": 3}
 """Kind of pixels -> how many channels."""
 
 
@@ -17,7 +17,8 @@ class DataConfig(Config):
 
     A source is ``mnist-10k``, ``stacked-mnist-10k``, ``digits``, ``stacked-digits``, a folder of class
     folders, a folder of images, a parquet folder in the hub's layout or one of its files, an ``.npz`` (key
-    ``images``), a hub name ``owner/name``.
+    ``images``), a hub name ``owner/name``; ``stacked:`` before any of these: three of its grey images as the
+    channels of one.
     """
 
     source: str
@@ -29,7 +30,8 @@ class DataConfig(Config):
     resolution: PositiveInt | None = None
     """Side of the square images in pixels; None keeps the images' own, which must then be one and square."""
     channels: Channels = "auto"
-    """``auto``: grey where every image is stored in grey levels, else RGB; of arrays what they have."""
+    """``auto``: grey where every image is stored in grey levels, else RGB; of arrays what they have.
+    ``stacked``: as RGB, and grey images are refused."""
     range: Range = "auto"
     """What black and white are in arrays that are not uint8: ``unit`` 0 and 1, ``signed`` -1 and 1, ``byte``
     0 and 255; ``auto`` where the values leave no doubt."""

@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis import errors
-from visavis.data import draws
 from visavis.data.found import Found, Splits, of_arrays
+from visavis.data.stacks import count_of, stack
 
 FILE = files("visavis.data") / "embedded" / "mnist.npz"
-_STACK_SEED = 1998
-_STACKS = {"train": 60_000, "test": 10_000}
+_SPLITS = ("train", "test")
 
 
 def mnist(split: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -24,8 +23,8 @@ def mnist(split: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
     Raises :class:`~visavis.errors.UserError` for another split.
     """
-    if split not in _STACKS:
-        raise errors.unknown("split", split, _STACKS)
+    if split not in _SPLITS:
+        raise errors.unknown("split", split, _SPLITS)
     with FILE.open("rb") as file, np.load(file) as arrays:
         return arrays[f"{split}_images"][..., None], arrays[f"{split}_labels"].astype(np.int64)
 
@@ -36,12 +35,7 @@ def stacked_mnist(split: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     60,000 for ``train``, 10,000 for ``test``; always the same ones.
     """
     images, labels = mnist(split)
-    count = _STACKS[split]
-    rows = draws.choices(len(images), 3 * count, _STACK_SEED, count).reshape(count, 3)
-    stacked = np.empty((count, *images.shape[1:3], 3), np.uint8)
-    for channel in range(3):
-        stacked[..., channel] = images[rows[:, channel], :, :, 0]
-    return stacked, labels[rows] @ np.array([100, 10, 1])
+    return stack(images, labels, 10, count_of(split, len(images)))
 
 
 def _mnist(split: str) -> Found:
@@ -52,5 +46,5 @@ def _stacked_mnist(split: str) -> Found:
     return of_arrays(*stacked_mnist(split), tuple(f"{label:03}" for label in range(1000)))
 
 
-MNIST: Splits = {split: partial(_mnist, split) for split in _STACKS}
-STACKED_MNIST: Splits = {split: partial(_stacked_mnist, split) for split in _STACKS}
+MNIST: Splits = {split: partial(_mnist, split) for split in _SPLITS}
+STACKED_MNIST: Splits = {split: partial(_stacked_mnist, split) for split in _SPLITS}

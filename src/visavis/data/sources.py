@@ -8,7 +8,7 @@ import numpy as np
 import PIL
 
 from visavis import errors, files
-from visavis.data import arrays, cache, digits, mnist
+from visavis.data import arrays, cache, digits, mnist, stacks
 from visavis.data.account import Account
 from visavis.data.config import COUNTS, DataConfig
 from visavis.data.decode import RULE
@@ -30,7 +30,13 @@ EMBEDDED: dict[str, Splits] = {
 }
 """Sets that come with the package."""
 
-_OTHERS = ("a folder", "a parquet folder or file", "an .npz, .npy or .zip", "a hub name owner/name")
+_OTHERS = (
+    "a folder",
+    "a parquet folder or file",
+    "an .npz, .npy or .zip",
+    "a hub name owner/name",
+    "stacked:SOURCE",
+)
 
 
 def load_images(config: DataConfig) -> ImageSet:
@@ -64,6 +70,8 @@ def _open(config: DataConfig) -> Splits:
     source = config.source
     if source in EMBEDDED:
         return EMBEDDED[source]
+    if source.startswith(stacks.PREFIX):
+        return _open_stacks(config)
     path = files.expanded(source)
     if path.exists():
         return _open_path(path, config)
@@ -73,6 +81,32 @@ def _open(config: DataConfig) -> Splits:
     if local or "/" in source:
         raise UserError(f"no file or folder '{source}' (allowed: {_allowed()}); mend the path")
     raise errors.unknown("data", source, (*EMBEDDED, *_OTHERS))
+
+
+def _open_stacks(config: DataConfig) -> Splits:
+    """Of each split of what follows the prefix."""
+    changes = {
+        "source": config.source.removeprefix(stacks.PREFIX),
+        "classes": (),
+        "channels": "grey",
+        "stream": "never",
+    }
+    single = config.model_copy(update=changes)
+
+    def opened(split: str) -> Callable[[], Found]:
+        own = single.model_copy(update={"split": split})
+        return lambda: stacks.open_stack(single.source, split, lambda: load_images(own))
+
+    return {split: opened(split) for split in _open(single)}
+
+
+def _need_stacks(config: DataConfig, grey: bool) -> None:
+    """Refuse single grey images where stacks of three are asked for."""
+    if grey and config.channels == "stacked":
+        raise UserError(
+            f"'{config.source}' holds single grey images, and what trains here takes three of them as the "
+            f"channels of one; give --data {stacks.PREFIX}{config.source}"
+        )
 
 
 def _open_zip(path: Path, config: DataConfig) -> Splits:
@@ -119,6 +153,7 @@ def _streams(config: DataConfig, size: int) -> bool:
 def _held(found: Found, config: DataConfig) -> ImageSet:
     """A set that its source holds as an array."""
     assert isinstance(found.images, np.ndarray)
+    _need_stacks(config, grey=found.images.shape[3] == 1)
     images = arrays.resize(found.images, config.resolution)
     images = arrays.recolour(images, COUNTS.get(config.channels) or images.shape[3])
     images.setflags(write=False)
@@ -141,6 +176,7 @@ def _decoded(found: Found, config: DataConfig) -> ImageSet:
     """A set of encoded images: decoded now, or when a batch needs them."""
     assert not isinstance(found.images, np.ndarray)
     headers = survey(found.images, found.digest)
+    _need_stacks(config, headers.all_grey)
     channels = COUNTS.get(config.channels) or (1 if headers.all_grey else 3)
     decoder = make_decoder(found.images, config.resolution, channels)
     streamed = _streams(config, len(found) * math.prod(decoder.shape))

@@ -18,7 +18,7 @@ def stacked_digits() -> Recipe:
     return Recipe(
         name="stacked-digits",
         about="1,000 modes of stacked 8×8 digits; small residual nets, difference head, R1 + R2",
-        data=DataConfig(source="stacked-digits"),
+        data=DataConfig(source="stacked-digits", channels="stacked"),
         networks={
             "G": ResidualGenerator(widths=(64, 32), z_dim=64),
             "D": CriticConfig(branch=ResidualBranch(widths=(64, 32), features=64), head="difference"),
