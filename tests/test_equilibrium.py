@@ -77,6 +77,28 @@ def test_rows_are_added_kept_and_told(tmp_path: Path, cli: Cli, monkeypatch: pyt
         measure(Equilibrium(asked.names, asked.penalties, asked.seeds, 512, out))
     with pytest.raises(UserError, match="singel"):
         measure(Equilibrium(("singel",), out=out))
+    with pytest.raises(UserError, match=r"a penalty of -1 \(allowed: 0 or more\); mend --penalties"):
+        measure(Equilibrium(("single",), (0.0, -1.0), out=out))
+    assert {row["penalty"] for row in rows} == {0.5}
+    assert rows[0]["made"].keys() == {"processor", "torch", "date"}
+    more = measure(Equilibrium(("single",), (0.0, 0.5), (0,), 128, out))["rows"]
+    assert more[:2] == rows and [row["penalty"] for row in more] == [0.5, 0.5, 0.0]
+    with_penalty, without = more[0], more[2]
+    assert with_penalty["fixed"] == without["fixed"], "D as it began knows no penalty"
+    assert with_penalty["looks"][-1]["rms"] != without["looks"][-1]["rms"]
     monkeypatch.setattr(equilibrium, "games", lambda r: {"single": games(r)["single"]})
     done = cli("bench", "equilibrium", "--images", 128, "--seeds", 1, "--out", tmp_path / "f.json")
     assert done.status == 0 and "1 rows" in done.out and "single, R1 = R2 = 0, seed 1: pull" in done.out
+
+
+def test_drifting_has_no_critic_to_be_penalised_and_hardly_pulls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the data what attracts and what repels are one distribution."""
+    monkeypatch.setattr(equilibrium, "IMAGES", 32)
+    asked = Equilibrium(("drifting",), (0.5, 0.0), (0,), 128, tmp_path / "e.json")
+    found = measure(asked)
+    (row,) = found["rows"]
+    assert row["penalty"] == 0.0 and not row.keys() & {"fixed", "pull_trained", "pull_untrained"}
+    assert abs(row["pull"]) < 0.2 and row["looks"][-1]["rms"] > 0
+    assert "drifting, R1 = R2 = 0, seed 0: pull" in equilibrium.in_words(found)

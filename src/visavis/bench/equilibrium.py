@@ -11,6 +11,9 @@ it is averaged over batches, between 0 (noise of the batch alone) and 1 (each ba
 from two halves of the batches, so it may fall below 0 by chance.  **Drift**: the root mean square by which
 the table's pixels have moved after so many images, in [-1, 1], and the Fréchet distance that this makes:
 against D as it began, and with both in training.  Noise alone drifts too, as a walk at random.
+
+Penalties are R1 and R2 of one weight, exact and in every step.  Drifting has no critic, so nothing to be
+penalised and no D to hold fixed: its row says how the field pulls at the data, and how far that leads.
 """
 
 from __future__ import annotations
@@ -28,12 +31,12 @@ from visavis.bench.rows import Row, machine, need_same, standing
 from visavis.core import Batch, Images, Objective, Phase, Shape, mix
 from visavis.data.digits import digits
 from visavis.data.pixels import to_float, to_uint8
-from visavis.errors import unknown
+from visavis.errors import UserError, unknown
 from visavis.files import write_json
 from visavis.metrics.features import load_extractor
 from visavis.metrics.frechet import frechet_distance
 from visavis.networks import CriticConfig, ResidualBranch
-from visavis.objectives import GAN, Pairwise
+from visavis.objectives import GAN, Drifting, Pairwise
 from visavis.training.loop import Adam, Diverged, Schedule, State, train
 
 LOG = logging.getLogger("visavis")
@@ -50,14 +53,15 @@ THREE = ("like", "unlike", "fakes")
 
 @dataclass(frozen=True)
 class Game:
-    """A critic and its game."""
+    """A critic and its game; no head: no critic."""
 
-    head: str
+    head: str | None
     objective: Objective
     more: Mapping[str, Any] | None = None
 
     def critic(self) -> nn.Module:
         """D, untrained."""
+        assert self.head is not None
         branch = ResidualBranch(widths=(32, 16), features=32)
         return CriticConfig.model_validate({"branch": branch, "head": self.head, **(self.more or {})}).build(
             SHAPE, 0
@@ -65,12 +69,13 @@ class Game:
 
 
 def games(r: float) -> dict[str, Game]:
-    """The games by name, with R1 = R2 = ``r``."""
+    """The games by name, with R1 = R2 = ``r``; without penalties also the one that has no critic."""
     weights = {"r1": r, "r2": r}
 
     def pairwise(**fields: Any) -> Pairwise:
         return Pairwise.model_validate({**weights, **fields})
 
+    drifting = {} if r else {"drifting": Game(None, Drifting())}
     return {
         "single": Game("single", GAN.model_validate(weights)),
         "difference": Game("difference", pairwise()),
@@ -89,6 +94,7 @@ def games(r: float) -> dict[str, Game]:
         "distance, relativistic": Game("distance", pairwise(kinds=THREE)),
         "distance, linear": Game("distance", pairwise(loss="wasserstein", kinds=THREE)),
         "cosine, relativistic": Game("cosine", pairwise(kinds=THREE)),
+        **drifting,
     }
 
 
@@ -110,7 +116,7 @@ class Table(nn.Module):
 
 @dataclass(frozen=True)
 class Equilibrium:
-    """What to measure: ``names`` (empty: all games), penalties, seeds, and images of training a line."""
+    """What to measure: ``names`` (empty: all games), R1 = R2, seeds, and images of training a line."""
 
     names: tuple[str, ...] = ()
     penalties: tuple[float, ...] = (0.0,)
@@ -122,24 +128,32 @@ class Equilibrium:
 def measure(asked: Equilibrium) -> dict[str, Any]:
     """A row for each game, penalty and seed, added to ``asked.out`` as it is done; rows that stand are kept.
 
-    Raises :class:`UserError` for an unknown game and where rows stand that were made otherwise.
+    A game without a critic has a row without penalty alone.  Raises :class:`UserError` for an unknown game,
+    for a penalty below 0 and where rows stand that were made otherwise.
     """
     names = asked.names or tuple(games(0))
     if wrong := [name for name in names if name not in games(0)]:
         raise unknown("game", wrong[0], games(0))
+    if below := [penalty for penalty in asked.penalties if not 0 <= penalty < float("inf")]:
+        raise UserError(f"a penalty of {below[0]:g} (allowed: 0 or more); mend --penalties")
     whole = _standing(asked)
     done = {(row["game"], row["penalty"], row["seed"]) for row in whole["rows"]}
     for seed in asked.seeds:
         for penalty in asked.penalties:
             for name in names:
-                if (name, penalty, seed) in done:
+                if (name, penalty, seed) in done or name not in games(penalty):
                     continue
                 row = {"game": name, "penalty": penalty, "seed": seed}
-                row |= line(games(penalty)[name], seed, asked.images)
+                row |= line(games(penalty)[name], seed, asked.images) | {"made": _made()}
                 whole["rows"].append(row)
                 write_json(asked.out, whole)
                 LOG.warning("%s", told(row))
     return {"out": str(asked.out), **whole}
+
+
+def _made() -> Row:
+    """On and with what a row was made, where it is another machine than the first one's."""
+    return {key: value for key, value in machine().items() if key in ("processor", "torch", "date")}
 
 
 def _standing(asked: Equilibrium) -> dict[str, Any]:
@@ -159,16 +173,23 @@ def _standing(asked: Equilibrium) -> dict[str, Any]:
 
 
 def line(game: Game, seed: int, images: int) -> Row:
-    """Pull of an untrained and of a trained D at the data; drift with D as it is, and with D in training."""
+    """Pull of an untrained and of a trained D at the data; drift with D as it is, and with D in training.
+
+    Without a critic ``pull`` is the field's, and there are looks alone.
+    """
     real = to_float(torch.as_tensor(digits("train")[0][:IMAGES]).permute(0, 3, 1, 2))
     schedule = _schedule(seed, images)
     state = _state(game, real, schedule)
-    found: Row = {"pull_untrained": pull(state, game.objective, real, seed)}
-    _run(state, Only(game.objective, "G"), real, schedule, images // 2)
-    found["fixed"] = _moved(_table(state), real)
-    state = _state(game, real, schedule)
-    _run(state, Only(game.objective, "D"), real, schedule, images // 8)
-    found["pull_trained"] = pull(state, game.objective, real, seed)
+    found: Row = {}
+    if game.head is None:
+        found["pull"] = pull(state, game.objective, real, seed)
+    else:
+        found["pull_untrained"] = pull(state, game.objective, real, seed)
+        _run(state, Only(game.objective, "G"), real, schedule, images // 2)
+        found["fixed"] = _moved(_table(state), real)
+        state = _state(game, real, schedule)
+        _run(state, Only(game.objective, "D"), real, schedule, images // 8)
+        found["pull_trained"] = pull(state, game.objective, real, seed)
     state, looks = _state(game, real, schedule), []
     try:
         for k in range(LOOKS):
@@ -198,7 +219,8 @@ def _schedule(seed: int, images: int) -> Schedule:
 
 def _state(game: Game, real: Tensor, schedule: Schedule) -> State:
     torch.manual_seed(mix(schedule.seed, -1, 0))
-    return State({"G": Table(real), "D": game.critic()}, game.objective, schedule)
+    critic = {} if game.head is None else {"D": game.critic()}
+    return State({"G": Table(real), **critic}, game.objective, schedule)
 
 
 def _batches(real: Tensor, objective: Any, seed: int) -> Any:
@@ -249,7 +271,9 @@ def pull(state: State, objective: Objective, real: Tensor, seed: int, batches: i
     halves = [torch.zeros_like(real), torch.zeros_like(real)]
     squares, counts = torch.zeros(()), [torch.zeros(len(real)), torch.zeros(len(real))]
     total = 0
-    state.nets["D"].requires_grad_(False)
+    critics = [net for name, net in state.nets.items() if name == "D"]
+    for net in critics:
+        net.requires_grad_(False)
     state.nets["G"].requires_grad_(True)
     for k in range(batches):
         torch.manual_seed(mix(seed, k, 78))
@@ -259,7 +283,8 @@ def pull(state: State, objective: Objective, real: Tensor, seed: int, batches: i
         halves[k % 2] += gradient
         counts[k % 2] += drawn
         squares, total = squares + gradient.square().sum(), total + int(drawn.sum())
-    state.nets["D"].requires_grad_(True)
+    for net in critics:
+        net.requires_grad_(True)
     means = [
         half / count.clamp(min=1)[:, None, None, None] for half, count in zip(halves, counts, strict=True)
     ]
@@ -285,16 +310,23 @@ def _moved(table: Table, real: Tensor) -> Row:
 def told(row: Row) -> str:
     """One row in words."""
     name = f"{row['game']}, R1 = R2 = {row['penalty']:g}, seed {row['seed']}"
-    pulls = f"pull {row['pull_untrained']:.3f} untrained, {row['pull_trained']:.3f} trained"
+    pulls = f"pull {_pull(row):.3f}"
+    if "pull_trained" in row:
+        pulls += f" untrained, {row['pull_trained']:.3f} trained"
     if "failed" in row:
         return f"{name}: {pulls}; {row['failed']}"
-    moved = (
-        f"moved by {row['fixed']['rms']:.3f} with D fixed, {row['looks'][-1]['rms']:.3f} with D in training"
-    )
-    return f"{name}: {pulls}; {moved}"
+    fixed = f"{row['fixed']['rms']:.3f} with D fixed, " if "fixed" in row else ""
+    first, last = row["looks"][0], row["looks"][-1]
+    moved = f"{first['rms']:.3f} after {first['images']:,} images in training, {last['rms']:.3f} at the end"
+    return f"{name}: {pulls}; moved by {fixed}{moved}"
+
+
+def _pull(row: Row) -> float:
+    """The critic's that is untrained, or the field's."""
+    return float(row["pull"] if "pull" in row else row["pull_untrained"])
 
 
 def in_words(found: Mapping[str, Any]) -> str:
     """All rows, those without a pull first."""
-    rows: Sequence[Row] = sorted(found["rows"], key=lambda row: abs(row["pull_untrained"]))
+    rows: Sequence[Row] = sorted(found["rows"], key=lambda row: abs(_pull(row)))
     return "\n".join([f"{len(rows)} rows in {found['out']}", *(f"  {told(row)}" for row in rows)])
