@@ -15,7 +15,7 @@ def mnist() -> Recipe:
 
     ``visavis train``, or with all of MNIST: ``visavis train mnist --data ylecun/mnist``.
     """
-    images = 120_000
+    images = 150_000
     adam = Adam(lr=Ramp(start=1e-3, end=1e-4, images=images), beta1=0.0, beta2=0.9)
     branch = DCGANBranch(width=32, widest=128, norm="spectral")
     return Recipe(
