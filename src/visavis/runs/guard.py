@@ -1,13 +1,15 @@
 """The guard that is always on: a look at a few samples at every snapshot, and a warning in plain words.
 
-It costs under a second, so nobody has to ask for it; the evaluations of ``--watch`` say more and cost more.
+It costs about a second at most, so nobody has to ask for it: of a slow generator it takes fewer samples, and
+leaves out what so few cannot tell.  The evaluations of ``--watch`` say more and cost more.
 """
 
 from __future__ import annotations
 
 import logging
 import statistics
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,7 @@ from visavis.data.pixels import over_white
 from visavis.metrics.bootstrap import share_interval
 from visavis.metrics.features import default_features, load_extractor
 from visavis.metrics.glance import repeated, unseen, variety
+from visavis.models.generator import latents
 from visavis.runs.watch import certainty, victory
 
 if TYPE_CHECKING:
@@ -28,9 +31,17 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("visavis")
 SAMPLES = 100
-"""Images that a snapshot's look takes."""
+"""Images that a snapshot's look takes, where the generator is fast enough."""
 CLOSING = 1_000
-"""Images that the last look of a conditional run takes."""
+"""Images that the last look of a conditional run takes, in ten times as long."""
+SECONDS = 0.6
+"""What making :data:`SAMPLES` images may take; reading them takes the rest of a second."""
+FIRST = 10
+"""Images that are made whatever they take, or two of each of a few classes where that is more: variety is a
+distance between two."""
+MANY, EACH = 50, 5
+"""Images from which repeats are told, since of fewer the nearest two may be near by chance, and images of a
+class from which it is missed."""
 SEED = 3
 """Of their latents: other ones than the sheets, the evaluations and the final metrics take."""
 ONE_PICTURE, LITTLE, REPEATS = 0.1, 0.4, 0.2
@@ -43,48 +54,83 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Glance:
-    """What a look at ``samples`` images found.
+    """What a look at ``samples`` images found; None: so few images, or these, do not tell.
 
     ``variety``: the distance between two samples (of one class, where it is asked for; the mean over classes)
     beside that of real ones; ``narrowest``: that of the class with the least.  ``repeats``: the share of
     samples that all but equal another.  ``steering``: of those that the project's classifier puts into the
     class asked for, with its 95 % interval, where it knows the classes; ``missing``: classes without any.
-    ``certainty``: how often D has been right lately.
+    ``certainty``: how often D has been right lately.  ``unasked``: the classifier, where the generator was
+    trained in its features, so that it tells neither the classes nor the steering.
     """
 
     samples: int
     variety: float | None = None
     narrowest: str | None = None
-    repeats: float = 0.0
+    repeats: float | None = None
     steering: float | None = None
     steering_interval: tuple[float, float] | None = None
     missing: tuple[str, ...] = ()
     certainty: float | None = None
     loss: float | None = None
+    unasked: str | None = None
 
 
-def look(model: Model, data: AnySet, stats: Sequence[Row] = (), samples: int = SAMPLES) -> Glance:
-    """A look at ``samples`` images of a generator that was trained on ``data``."""
+def look(
+    model: Model,
+    data: AnySet,
+    stats: Sequence[Row] = (),
+    samples: int = SAMPLES,
+    now: Callable[[], float] = time.perf_counter,
+) -> Glance:
+    """A look at up to ``samples`` images of a generator that was trained on ``data``."""
+    from visavis.judge.made import trained_in
+
     assert isinstance(data, ImageSet)
-    made = torch.from_numpy(model.pixels(samples, seed=SEED))
-    real, real_labels = _real(data, samples)
-    asked = model.labels(0, samples, None)
-    whole = torch.zeros(samples, dtype=torch.int64)
-    few = asked is not None and 1 < len(data.classes) <= MOST_CLASSES
+    few = model.description.conditional and 1 < len(data.classes) <= MOST_CLASSES
+    least = max(FIRST, 2 * len(data.classes) if few else 0)
+    made = taken(model, samples, least, SECONDS * samples / SAMPLES, now)
+    n = len(made)
+    real, real_labels = _real(data, n)
+    asked = model.labels(0, n, None)
+    whole = torch.zeros(n, dtype=torch.int64)
     labels, of_real = (asked, real_labels) if few else (whole, whole[: len(real)])
     assert labels is not None and of_real is not None
     parts = variety(made, labels, real, of_real)
     narrowest = min(parts, key=lambda label: parts[label], default=None)
-    steering, missing = _classes(made, asked, real_labels, data)
+    used = trained_in(model.description.recipe)
+    unasked = default_features(data.shape) if default_features(data.shape) in used else None
+    steering, missing = ((None, None), ()) if unasked else _classes(made, asked, data)
     return Glance(
-        samples,
+        n,
         statistics.fmean(parts.values()) if parts else None,
         data.classes[narrowest] if few and narrowest is not None else None,
-        repeated(made, real),
+        repeated(made, real) if n >= MANY else None,
         *steering,
         missing,
         *certainty(stats),
+        unasked if len(data.classes) > 1 else None,
     )
+
+
+def taken(model: Model, most: int, least: int, seconds: float, now: Callable[[], float]) -> Tensor:
+    """The first images of :data:`SEED`, uint8 ``[n, H, W, C]``: ``most`` if that takes no more than
+    ``seconds``, else as many as do, and ``least`` at least.
+
+    They are made in parts, each of which tells how many more there is time for.
+    """
+    began, n, size = now(), 0, min(least, most)
+    parts = []
+    while size > 0:
+        start = now()
+        labels = model.labels(n, size, None)
+        parts.append(model.render(latents(SEED, n, size, model.z_dim), labels))
+        n += size
+        end = now()
+        each, left = (end - start) / size, seconds - (end - began)
+        in_time = most if each <= 0 else max(int(left / each), 0)
+        size = min(n, in_time, most - n)
+    return torch.from_numpy(np.concatenate(parts))
 
 
 def _real(data: ImageSet, n: int) -> tuple[Tensor, Tensor | None]:
@@ -102,10 +148,11 @@ def _real(data: ImageSet, n: int) -> tuple[Tensor, Tensor | None]:
 Steering = tuple[float | None, tuple[float, float] | None]
 
 
-def _classes(
-    made: Tensor, asked: Tensor | None, real_labels: Tensor | None, data: ImageSet
-) -> tuple[Steering, tuple[str, ...]]:
-    """Which classes the project's classifier sees, where it knows them."""
+def _classes(made: Tensor, asked: Tensor | None, data: ImageSet) -> tuple[Steering, tuple[str, ...]]:
+    """Which classes the project's classifier sees, where it knows them.
+
+    A class is missed where :data:`EACH` images of it were asked for, or would be there by chance.
+    """
     extractor = load_extractor(default_features(data.shape))
     known = _known(extractor, data)
     if known is None:
@@ -117,10 +164,11 @@ def _classes(
     if asked is None:
         counts = torch.bincount(predicted, minlength=len(known))
         expected = len(made) / len(known)
-        missing = [c for c in range(len(known)) if counts[c] == 0 and expected >= 5]
+        missing = [c for c in range(len(known)) if counts[c] == 0 and expected >= EACH]
         return (None, None), tuple(data.classes[c] for c in missing)
     right = predicted == asked
-    missing = unseen(predicted, asked, range(len(known)))
+    often = torch.bincount(asked, minlength=len(known)) >= EACH
+    missing = unseen(predicted, asked, often.nonzero()[:, 0].tolist())
     return (float(right.double().mean()), share_interval(int(right.sum()), len(right))), tuple(
         data.classes[c] for c in missing
     )
@@ -149,7 +197,7 @@ def warnings(found: Glance) -> dict[str, str]:
             f"little variety: the samples differ {found.variety:.2f} times as much as real ones do{where}; "
             "raise --objective.r1 and r2, or train longer"
         )
-    if found.repeats > REPEATS:
+    if found.repeats is not None and found.repeats > REPEATS:
         told["repeats"] = (
             f"{found.repeats:.0%} of the samples repeat another one: the generator makes few pictures"
         )
