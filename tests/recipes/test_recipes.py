@@ -21,7 +21,7 @@ from visavis.networks import parameters
 from visavis.objectives import GAN, Pairwise
 from visavis.recipes import RECIPES, get
 from visavis.recipes.recipe import Recipe, override, validated
-from visavis.recipes.table import EMBEDDED, describe_all
+from visavis.recipes.table import EMBEDDED, describe, describe_all
 from visavis.runs.build import build_state
 from visavis.runs.settle import settled
 from visavis.training.loop import State, train
@@ -166,6 +166,32 @@ def test_s1_and_s2_as_written_have_the_settings_that_systems_md_gives() -> None:
     assert (s1.data.classes, s1.data.split, s1.data.resolution) == (("cat", "dog"), "train", 32)
     assert {a.lr for a in s2.adam.values()} == {1e-4}
     assert (s2.batch_size, s2.images, s2.data.split) == (64, 200 * 12_000, "train+test")
+
+
+def test_dcgan_at_64_has_its_papers_layers() -> None:
+    """Of 100, 512, 256, 128 and 64 channels, 4×4 kernels, no biases; of D's last layer alone one."""
+    kernels = 16 * (512 * 256 + 256 * 128 + 128 * 64)
+    norms = 2 * (512 + 256 + 128)
+    found = describe(get("dcgan-cifar10-64"), [])
+    assert found["resolution"] == 64
+    assert found["parameters"]["G"] == 16 * 100 * 512 + kernels + 16 * 64 * 3 + norms + 2 * 64
+    assert found["parameters"]["D"] == 16 * 3 * 64 + kernels + norms + 16 * 512 + 1
+
+
+def test_rows_of_the_textbook_catalogue_play_what_they_are_named_after() -> None:
+    fields = {
+        "minimax-mnist": {"loss": "minimax"},
+        "r1-mnist": {"r1": 10.0, "r2": 0.0},
+        "zero-centred-mnist": {"zero_centred": 10.0, "gradient_penalty": 0.0},
+        "relativistic-average-mnist": {"loss": "relativistic", "pairing": "average"},
+        "relativistic-all-mnist": {"loss": "relativistic", "pairing": "all"},
+        "stylegan2-mnist": {"kind": "path-length", "path_every": 8, "penalty_every": 16},
+    }
+    for name, wanted in fields.items():
+        game = get(name).objective.model_dump()
+        assert {key: game[key] for key in wanted} == wanted, name
+    critic = get("minibatch-stddev-mnist").networks["D"]
+    assert critic.model_dump()["minibatch"] == "stddev"
 
 
 def test_the_table_counts_the_parameters() -> None:

@@ -113,6 +113,36 @@ def dcgan_mnist() -> Recipe:
     )
 
 
+def dcgan_cifar10_64() -> Recipe:
+    """Radford et al. 2016 as they had it, at 64×64: five layers each, z of 100, widths of 64 to 512, batches
+    of 128; CIFAR-10 enlarged, or any pictures with ``--data``.
+    """
+    networks = {
+        "G": DCGANGenerator(z_dim=100, width=64, widest=512),
+        "D": CriticConfig(branch=DCGANBranch(width=64, widest=512), head="single", head_init="dcgan"),
+    }
+    changes = {
+        "name": "dcgan-cifar10-64",
+        "about": "DCGAN at 64×64, in its paper's size",
+        "data": DataConfig(source="uoft-cs/cifar10", resolution=64),
+        "networks": networks,
+        "batch_size": 128,
+        "images": 1_000_000,
+    }
+    return dcgan_mnist().model_copy(update=changes)
+
+
+def minimax_mnist() -> Recipe:
+    """Goodfellow et al. 2014, equation 1: G lowers log(1 - D(G(z))), whose slope vanishes where D is sure."""
+    return on_mnist(
+        "minimax-mnist",
+        "the minimax loss with DCGAN's networks",
+        _dcgan(),
+        _dcgan_critic(),
+        GAN(loss="minimax", joint=False),
+    )
+
+
 def lsgan_mnist() -> Recipe:
     """Mao et al. 2017: DCGAN's networks, least squares."""
     return on_mnist(
@@ -156,6 +186,30 @@ def wgan_gp_mnist() -> Recipe:
         _dcgan_critic("none"),
         GAN(loss="wasserstein", gradient_penalty=10.0, d_steps=5),
         Adam(lr=1e-4, beta1=0.0, beta2=0.9),
+    )
+
+
+def r1_mnist() -> Recipe:
+    """Mescheder et al. 2018: the squared slope on real images, γ 10 as S7 has it; no norm in D."""
+    return on_mnist(
+        "r1-mnist",
+        "R1 with weight 10, non-saturating loss, no norm in D",
+        _dcgan(),
+        _dcgan_critic("none"),
+        GAN(r1=10.0),
+        Adam(lr=2e-4, beta1=0.0, beta2=0.99),
+    )
+
+
+def zero_centred_mnist() -> Recipe:
+    """Thanh-Tung et al. 2019: slopes on interpolates are drawn to 0 instead of 1, λ 10; no norm in D."""
+    return on_mnist(
+        "zero-centred-mnist",
+        "zero-centred gradient penalty 10 on interpolates, no norm in D",
+        _dcgan(),
+        _dcgan_critic("none"),
+        GAN(zero_centred=10.0),
+        Adam(lr=2e-4, beta1=0.0, beta2=0.99),
     )
 
 
@@ -227,6 +281,7 @@ def conditional_mnist() -> Recipe:
         UpsamplingGenerator(widths=(64, 64, 48, 32, 24), conditioning="norm"),
         _dcgan_critic("spectral", conditioning="projection"),
         GAN(loss="hinge"),
+        Adam(lr=1e-3, beta1=0.0, beta2=0.9),
         conditional=True,
     )
 
@@ -309,6 +364,17 @@ def minibatch_mnist() -> Recipe:
     )
 
 
+def minibatch_stddev_mnist() -> Recipe:
+    """Karras et al. 2018, section 3: one channel more, the deviation over the batch, and nothing else."""
+    return on_mnist(
+        "minibatch-stddev-mnist",
+        "minibatch standard deviation alone, with DCGAN's networks",
+        _dcgan(),
+        _dcgan_critic("spectral", minibatch="stddev"),
+        GAN(joint=False),
+    )
+
+
 def unrolled_mnist() -> Recipe:
     """Metz et al. 2017: G differentiates through five steps of D; perceptrons, since each costs a pass."""
     return on_mnist(
@@ -357,11 +423,11 @@ def pairgan_mnist() -> Recipe:
 
 
 def single_mnist() -> Recipe:
-    """The ordinary discriminator with R1 and R2 and the nets of ``mnist``: what the pair is measured by."""
+    """The ordinary discriminator, R1 + R2, ``relativistic-mnist``'s nets: what pairs are measured by."""
     g, branch = small_nets(coarse=1)
     return on_mnist(
         "single-mnist",
-        "as mnist with an ordinary discriminator (R1 + R2), unconditional",
+        "as relativistic-mnist with an ordinary discriminator (R1 + R2)",
         g,
         CriticConfig(branch=branch, head="single"),
         GAN(r1=0.5, r2=0.5, penalty_every=4),
@@ -371,17 +437,35 @@ def single_mnist() -> Recipe:
 
 
 def relativistic_mnist() -> Recipe:
-    """RpGAN + R1 + R2 (Huang et al. 2024) with the nets of ``mnist``, unconditional."""
+    """RpGAN + R1 + R2 (Huang et al. 2024) with DCGAN's nets, unconditional."""
     g, branch = small_nets(coarse=1)
     return on_mnist(
         "relativistic-mnist",
-        "relativistic pairs + R1 + R2 with the nets of mnist, unconditional",
+        "relativistic pairs + R1 + R2, DCGAN's nets without norm in D",
         g,
         CriticConfig(branch=branch, head="difference"),
         Pairwise(loss="relativistic", r1=0.5, r2=0.5, penalty_every=4),
         Adam(lr=Ramp(start=1e-3, end=1e-4, images=100_000), beta1=0.0, beta2=0.99),
         batch_size=32,
     )
+
+
+def _relativistic(name: str, about: str, pairing: str) -> Recipe:
+    base = relativistic_mnist()
+    game = base.objective.model_copy(update={"pairing": pairing})
+    return base.model_copy(update={"name": name, "about": about, "objective": game})
+
+
+def relativistic_average_mnist() -> Recipe:
+    """Jolicoeur-Martineau 2018 (RaGAN): an image's score against the mean of the other kind; R1 + R2."""
+    about = "relativistic average: a score against the mean of the other kind's, R1 + R2"
+    return _relativistic("relativistic-average-mnist", about, "average")
+
+
+def relativistic_all_mnist() -> Recipe:
+    """Each real image against every generated one of the batch, not a partner each; R1 + R2."""
+    about = "relativistic pairs, each real image with every generated one, R1 + R2"
+    return _relativistic("relativistic-all-mnist", about, "all")
 
 
 def dual_contrastive_mnist() -> Recipe:
