@@ -4,7 +4,14 @@ from typing import Any
 
 from visavis.core import Ramp
 from visavis.data import DataConfig
-from visavis.networks import CriticConfig, DCGANBranch, DCGANGenerator, UpsamplingGenerator
+from visavis.networks import (
+    CriticConfig,
+    DCGANBranch,
+    DCGANGenerator,
+    ResidualBranch,
+    ResidualGenerator,
+    UpsamplingGenerator,
+)
 from visavis.objectives import Pairwise
 from visavis.recipes.recipe import Recipe
 from visavis.training.loop import Adam, Average
@@ -47,6 +54,30 @@ def small_nets(**fields: Any) -> tuple[DCGANGenerator, DCGANBranch]:
         {"width": g.width, "widest": g.widest, "coarse": g.coarse, "norm": "none"}
     )
     return g, branch
+
+
+def residual_mnist() -> Recipe:
+    """Small residual nets after R3GAN (Huang et al. 2024), R1 + R2; docs/failures.md breaks it on purpose."""
+    base, images = mnist(), 40_000
+    adam = Adam(lr=Ramp(start=1e-3, end=1e-4, images=images), beta1=0.0, beta2=0.99)
+    return base.model_copy(
+        update={
+            "name": "residual-mnist",
+            "about": "small residual nets, difference head, R1 + R2, unconditional",
+            "networks": {
+                "G": ResidualGenerator(width=16, widest=64, z_dim=64),
+                "D": CriticConfig(branch=ResidualBranch(width=16, widest=64, features=64), head="difference"),
+            },
+            "objective": Pairwise(loss="relativistic", r1=1.0, r2=1.0, penalty_every=4),
+            "adam": {"G": adam, "D": adam},
+            "batch_size": 32,
+            "images": images,
+            "average": Average(halflife=Ramp(start=500, end=4_000, images=images)),
+            "conditional": False,
+            "tick": 640,
+            "snapshot_every": 8_000,
+        }
+    )
 
 
 def stacked_mnist() -> Recipe:
