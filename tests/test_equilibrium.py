@@ -102,3 +102,14 @@ def test_drifting_has_no_critic_to_be_penalised_and_hardly_pulls(
     assert row["penalty"] == 0.0 and not row.keys() & {"fixed", "pull_trained", "pull_untrained"}
     assert abs(row["pull"]) < 0.2 and row["looks"][-1]["rms"] > 0
     assert "drifting, R1 = R2 = 0, seed 0: pull" in equilibrium.in_words(found)
+
+
+def test_the_command_takes_penalties_and_names_of_games(tmp_path: Path, cli: Cli) -> None:
+    out = tmp_path / "equilibrium.json"
+    words = ("bench", "equilibrium", "--images", "128", "--out", out)
+    done = cli(*words, "--games", "single; distance, linear", "--penalties", "0,0.5")
+    assert done.status == 0, done.err
+    rows = [(row["game"], row["penalty"]) for row in read_json(out)["rows"]]
+    assert sorted(rows) == [(game, each) for game in ("distance, linear", "single") for each in (0.0, 0.5)]
+    assert cli(*words, "--games", "nobody").status == 2
+    assert cli(*words, "--penalties", "-1").status == 2

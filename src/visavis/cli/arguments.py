@@ -143,6 +143,12 @@ def make_parser() -> tuple[Parser, dict[str, Parser]]:
     bench.add_argument("--looks", type=_positive, help="how often a line's modes are counted (default 6)")
     bench.add_argument("--seeds", type=_wholes, default=[0], help="its seeds, as in 0,1,2 (default 0)")
     bench.add_argument("--images", type=_positive, help="of a line of equilibrium or narrow")
+    bench.add_argument(
+        "--penalties", type=_numbers, default=[0.0], help="of equilibrium: R1 = R2, as in 0,0.5 (default 0)"
+    )
+    bench.add_argument(
+        "--games", help="of equilibrium, as in 'single; distance, linear' (default: all that it has)"
+    )
     bench.add_argument("--widths", type=_wholes, help="of narrow's critics (default 4,8,16,32,64)")
     bench.add_argument("--out", type=Path, help="the file that its lines are added to (results/NAME.json)")
     bench.add_argument("--device", default="auto")
@@ -275,6 +281,13 @@ def _whole(text: str) -> int:
 
 def _wholes(text: str) -> list[int]:
     return [_whole(part.strip()) for part in text.split(",")]
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' are no numbers (allowed: as in 0,0.5)") from None
 
 
 def _positive(text: str) -> int:
