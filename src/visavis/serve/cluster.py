@@ -16,13 +16,19 @@ from typing import Any
 
 import ray
 from ray import serve as ray_serve
-from ray.serve.config import BackpressureConfig
 
 from visavis.errors import UserError
 from visavis.models.load import load
 from visavis.serve.app import Application, create_app
 from visavis.serve.limits import Limits
 from visavis.serve.start import named, need_key
+
+try:
+    from ray.serve.config import BackpressureConfig
+except ImportError:
+    raise UserError(
+        f"ray {ray.__version__} is too old (allowed: 2.58 or newer); pip install --upgrade 'ray[serve]'"
+    ) from None
 
 CONNECT_SECONDS = 5.0
 NAME = "visavis"
