@@ -61,6 +61,8 @@ def test_a_process_answers_survives_a_client_that_leaves_and_stops_cleanly(run: 
         (["--host", "0.0.0.0"], "lets other machines in, so a key is needed; give --api-key"),
         (["--queue", "0"], "--queue '0': Input should be greater than 0"),
         (["--batch", "many"], "--batch 'many': Input should be a valid integer"),
+        (["--port", "65536"], "--port: '65536' is no port (allowed: 0 to 65535; 0: any)"),
+        (["--port", "-1"], "--port"),
     ],
 )
 def test_what_cannot_begin_is_one_line(

@@ -11,6 +11,8 @@ from visavis.errors import UserError
 if TYPE_CHECKING:
     from visavis.models.model import Model
 
+LAST_PORT = 65535
+
 
 def export_arguments(parser: argparse.ArgumentParser) -> None:
     """What ``visavis export`` takes."""
@@ -95,7 +97,7 @@ def _end(value: float | None) -> str:
 def demo_arguments(parser: argparse.ArgumentParser) -> None:
     """What ``visavis demo`` takes."""
     parser.add_argument("run", type=Path, help="a run's folder, also while it trains, or a snapshot")
-    parser.add_argument("--port", type=int, help="of 127.0.0.1 (default 7860, or any that is free)")
+    parser.add_argument("--port", type=_port, help="of 127.0.0.1 (default 7860, or any that is free)")
     parser.add_argument("--no-browser", action="store_true", help="tell the address, and open nothing")
 
 
@@ -124,7 +126,7 @@ def serve_arguments(parser: argparse.ArgumentParser) -> None:
         "runs", nargs="+", metavar="RUN", help="runs, snapshots, exported folders, owner/name; NAME=RUN names"
     )
     parser.add_argument("--host", default="127.0.0.1", help="another than this machine's own needs a key")
-    parser.add_argument("--port", type=int, default=8000, help="0: any (default 8000)")
+    parser.add_argument("--port", type=_port, default=8000, help="0: any (default 8000)")
     parser.add_argument("--api-key", help="what clients must send (or VISAVIS_API_KEY in the environment)")
     parser.add_argument("--queue", help="requests that may wait (default 256); then 429")
     parser.add_argument("--batch", help="images made at a time (default 64); 1: each request alone")
@@ -177,6 +179,12 @@ def serve(given: Namespace) -> None:
     if replicas < 1:
         raise UserError(f"--replicas {replicas} (allowed: 1 or more)")
     return on_cluster(*asked, replicas, ready)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > LAST_PORT:
+        raise argparse.ArgumentTypeError(f"'{text}' is no port (allowed: 0 to {LAST_PORT}; 0: any)")
+    return int(text)
 
 
 def name_of(run: Path) -> str:

@@ -101,7 +101,8 @@ def _told(repository: str, what: str) -> Iterator[None]:
         raise
     except Exception as error:
         why = " ".join(str(error).split())[:200] or type(error).__name__
+        here = "" if what == "push to" else "give a run, a snapshot or a folder of visavis export --to, or "
         raise UserError(
-            f"cannot {what} '{repository}': the Hugging Face hub fails ({why}); give a run, a snapshot or a "
-            "folder of visavis export --to, or mend the name, the token or the network"
+            f"cannot {what} '{repository}': the Hugging Face hub fails ({why}); {here}mend the name, the "
+            "token or the network"
         ) from error
