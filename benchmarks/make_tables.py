@@ -15,6 +15,7 @@ from catalogue_page import TABLES as CATALOGUE
 from catalogue_page import score as catalogue_score
 from claims_table import TABLES as CLAIMS
 from crash_table import crash
+from drifting import drifting
 from failures import TABLES as FAILURES
 from finite import finite
 from gpu import gpu
@@ -200,6 +201,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "threads": threads,
     "gpu": gpu,
     "crash": crash,
+    "drifting": drifting,
     "finite": finite,
     "augment-classifier": augmenting,
     "two-judges": two_judges,
