@@ -4,7 +4,8 @@
 given) one after the other, judges each in several representations of its digits, and keeps a small sheet of
 each; to results/catalogue.json and docs/catalogue/, or where ``--out`` and ``--sheets`` say.  Lengths are
 images: as many as a recipe trains in so many seconds of one processor, told by some steps of each, so that
-other programs take nothing from any of them.  Rows that stand there with the same seconds are kept, so that
+other programs take nothing from any of them.  Rows that stand there with the same seconds are kept,
+others until their recipe has a new one, so that
 it can be stopped and gone on with; with ``--work`` runs are kept too, and one that was stopped is gone on
 with.  A row that failed is tried again where its recipe is named.
 """
@@ -171,8 +172,14 @@ def seconds_an_image(recipe: Any, seen: int) -> float:
 
 
 def wanted(rows: Sequence[Mapping[str, Any]], given: Sequence[str], names: Sequence[str]) -> list[str]:
-    """The recipes that are still to be measured: those without a row, and given ones whose row failed."""
-    good = {row["recipe"] for row in rows if not ("failed" in row and row["recipe"] in given)}
+    """The recipes that are still to be measured: those without a row of this length (others keep the
+    ``record`` of their own), and given ones whose row failed.
+    """
+    good = {
+        row["recipe"]
+        for row in rows
+        if "record" not in row and not ("failed" in row and row["recipe"] in given)
+    }
     return [name for name in given or names if name not in good]
 
 
@@ -191,8 +198,9 @@ def main() -> None:
     from visavis.recipes import RECIPES
 
     found = json.loads(given.out.read_text()) if given.out.exists() else {}
-    if found.get("seconds") != given.seconds:  # the first form had no lengths
-        found = {"seconds": given.seconds, "lengths": {}, "rows": []}
+    if found.get("seconds") != given.seconds:
+        old = [{"record": found["record"], **row} for row in found.get("rows", ())]
+        found = {"seconds": given.seconds, "lengths": {}, "rows": old}
     names = [name for name in RECIPES if name.endswith("mnist") and name != "stacked-mnist"]
     todo = wanted(found["rows"], given.names, names)
     new = [name for name in todo if name not in found["lengths"]]

@@ -29,7 +29,9 @@ def score(row: dict[str, Any]) -> str:
     told += f" (null {row['recall']['null']:.2f})"
     if row.get("steering") is not None:
         told += f", {row['steering']:.1%} of the class asked for"
-    return f"{told}; {row['images']:,} images"
+    told = f"{told}; {row['images']:,} images"
+    own = row.get("record")
+    return f"{told}, {own['seconds']:.0f} s on one shared {own['cpu']}, {own['date']}" if own else told
 
 
 def _idea(make: Any) -> str:

@@ -1,17 +1,21 @@
 """Ways in which a GAN fails, made on purpose on MNIST, each with what mends it: pictures, curves, figures.
 
 ``python benchmarks/failures.py`` trains both sides of each (some minutes a failure on one core), writes
-results/failures.json and, beside docs/failures.md, a picture and a curve of every failure and a picture of
-what mends it; what stands in the results already is not trained again.  ``--only NAME,…`` trains some.
+results/failures.json with what the program said of each and, in docs/failures/, a picture and a curve of
+every failure and a picture of what mends it.  ``--only NAME,…`` trains some; ``--runs FOLDER`` keeps the runs
+and goes on with those that stand there.
 """
 
 import argparse
+import contextlib
 import shlex
 import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +27,13 @@ from tables import ROOT, results, table
 import visavis
 from visavis import files
 from visavis.bench.pair_step import cpu_model
+from visavis.data import load
+from visavis.models.snapshot import snapshots
+from visavis.recipes.recipe import validated
+from visavis.runs.guard import look, warnings
 
 RESULTS = ROOT / "results/failures.json"
-DOCS = ROOT / "docs"
+DOCS = ROOT / "docs/failures"
 IMAGES = 32_000
 Row = dict[str, Any]
 
@@ -37,7 +45,7 @@ SETS = {
     "unit.npz": f"{FEW}; np.savez('unit.npz', images=np.asarray(d.images[:4000], np.float32) / 255)",
 }
 """Sets of images that a failure needs, and the line of Python that writes each."""
-UNCONDITIONAL = "mnist --conditional false"
+UNCONDITIONAL = "residual-mnist"
 PENALISED = "dcgan-mnist --networks.D.branch.norm none --objective.r1 1 --objective.r2 1"
 
 FAILURES: dict[str, dict[str, str]] = {
@@ -86,7 +94,7 @@ def train(words: str, run: Path, images: int) -> None:
     given = shlex.split(words)
     length = [] if "--images" in given else ["--images", str(images)]
     place = run.parent
-    command = [sys.executable, "-m", "visavis", "train", *given, *length, "--out", str(run), "--fresh"]
+    command = [sys.executable, "-m", "visavis", "train", *given, *length, "--out", str(run)]
     done = subprocess.run(command, cwd=place, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{words}: {done.stderr}")
@@ -106,8 +114,8 @@ def measure(run: Path) -> Row:
     stats = files.JsonLines(run / "stats.jsonl").rows()
     rows = [row for row in stats if "event" not in row and "loss/D" in row]
     last = [row for row in rows if row["images"] > 0.75 * rows[-1]["images"]] or rows[-1:]
-    names = ("loss/G", "loss/D", "accuracy/real", "accuracy/fake", "grad_norm/G")
-    seen = [row for row in stats if row.get("event") == "guard"]
+    names = ("loss/G", "loss/D", "accuracy/real", "accuracy/fake", "accuracy/unlike", "grad_norm/G")
+    words = said(run, stats)
     judged = visavis.evaluate(run, "mnist-10k", n=2000, device="cpu")
     pixels = visavis.load(run).pixels(500, seed=1)[..., 0]
     figures = ("quality", "fd_mnistr", "recall", "variety")
@@ -121,8 +129,25 @@ def measure(run: Path) -> Row:
         **{name: judged[name]["value"] for name in figures},
         "near_copies": judged["memorisation"]["near_copies"]["value"],
         "checkerboard": checkerboard(pixels),
-        "warnings": sorted({kind for row in seen for kind in row["warnings"]}),
+        "warnings": sorted({each["kind"] for each in words}),
+        "said": words,
     }
+
+
+def said(run: Path, stats: list[Row]) -> list[Row]:
+    """What the guard says of a run's snapshots in its own words, each kind where it comes first.
+
+    It is asked here again, without a clock: of a busy machine it looks at fewer samples and says less.
+    """
+    told: dict[str, Row] = {}
+    for path in snapshots(run):
+        images, model = int(path.stem), visavis.load(path)
+        with contextlib.chdir(run.parent):  # where the sets of images lie
+            data = load(validated(model.description.recipe).data)
+        seen = [row for row in stats if row["images"] <= images and "event" not in row]
+        for kind, line in warnings(look(model, data, seen, now=lambda: 0.0)).items():
+            told.setdefault(kind, {"images": images, "kind": kind, "words": line})
+    return list(told.values())
 
 
 def pictures(name: str, fails: Path, mends: Path) -> None:
@@ -130,77 +155,113 @@ def pictures(name: str, fails: Path, mends: Path) -> None:
     for side, run in (("fails", fails), ("mends", mends)):
         sheet = Image.open(sorted((run / "samples").iterdir())[-1]).convert("L")
         sheet.crop((0, 0, min(sheet.width, 690), min(sheet.height, 345))).save(
-            DOCS / f"failure-{name}-{side}.png", optimize=True
+            DOCS / f"{name}-{side}.png", optimize=True
         )
     curve = Image.open(fails / "curves.png").convert("RGB")
-    curve = curve.crop((0, 0, curve.width, round(0.36 * curve.height)))  # losses and D's accuracy
+    top, end = (round(part * curve.height) for part in (0.0556, 0.36))
+    curve = curve.crop((0, top, curve.width, end))  # losses and D's accuracy, without the run's name and time
     curve.thumbnail((900, 900))
-    curve.quantize(64).save(DOCS / f"failure-{name}-curve.png", optimize=True)
+    curve.quantize(64).save(DOCS / f"{name}-curve.png", optimize=True)
+
+
+def _rows() -> dict[str, Row]:
+    found: list[Row] = results("failures")["rows"]
+    return {row["name"]: row for row in found}
+
+
+def title(name: str) -> str:
+    """What a failure's page is called."""
+    first = (DOCS / f"{name}.md").read_text().splitlines()[0]
+    return first.removeprefix("# ")
+
+
+HEAD = ["quality", "`fd_mnistr`", "recall", "variety", "losses of D, G", "D right"]
+
+
+MORE = {
+    "checkerboards": ("energy in the lattice", "checkerboard", ".2%"),
+    "memorising": ("near copies", "near_copies", ".1%"),
+}
+"""A figure that one failure's page has besides: its head, its key, its form."""
+
+
+def _figures(each: Row) -> list[str]:
+    """A run's figures, in the order of :data:`HEAD`."""
+    last = each["last"]
+    shares = [key for key in ("accuracy/real", "accuracy/fake", "accuracy/unlike") if key in last]
+    return [
+        *(
+            "–" if each[key] is None else format(each[key], form)
+            for key, form in (("quality", ".0f"), ("fd_mnistr", ".3g"), ("recall", ".2f"), ("variety", ".2f"))
+        ),
+        ", ".join(f"{last[key]:.2g}" for key in ("loss/D", "loss/G")),
+        ", ".join(f"{last[key]:.0%}" for key in shares) or "–",
+    ]
+
+
+def _note() -> str:
+    record = results("failures")["record"]
+    return (
+        "\n\nOne seed each, MNIST's 10,000 embedded digits; losses and D's accuracy (on real and on "
+        "generated images, or on pairs) are means over the last quarter. One core of one "
+        f"{record['cpu']}, torch {record['torch']}, {record['date']}; `python benchmarks/failures.py`."
+    )
 
 
 def failures() -> str:
-    """The table of docs/failures.md."""
-    found = results("failures")
+    """All of them, in docs/failures.md."""
     rows = []
-    for row in found["rows"]:
-        for side in ("fails", "mends"):
-            each, last = row[side], row[side]["last"]
-            rows.append(
-                [
-                    f"**{row['name'].replace('-', ' ')}**" if side == "fails" else "mended",
-                    "–" if each["quality"] is None else f"{each['quality']:.0f}",
-                    f"{each['fd_mnistr']:.3g}",
-                    "–" if each["recall"] is None else f"{each['recall']:.2f}",
-                    "–" if each["variety"] is None else f"{each['variety']:.2f}",
-                    *(f"{last[key]:.2g}" if key in last else "–" for key in ("loss/D", "loss/G")),
-                    *(
-                        f"{last[key]:.0%}" if key in last else "–"
-                        for key in ("accuracy/real", "accuracy/fake")
-                    ),
-                    ", ".join(each["warnings"]) or "nothing",
-                ]
-            )
-    head = [
-        "run",
-        "quality",
-        "`fd_mnistr`",
-        "recall",
-        "variety",
-        "loss of D",
-        "loss of G",
-        "D right on real",
-        "on generated",
-        "the run says",
+    for name, row in _rows().items():
+        for side, told in (("fails", f"[{title(name)}](failures/{name}.md)"), ("mends", "mended")):
+            kinds = ", ".join(row[side]["warnings"]) or "nothing"
+            rows.append([told, *_figures(row[side]), kinds])
+    return table(["run", *HEAD, "the run says"], rows) + _note()
+
+
+def figures(name: str) -> str:
+    """A failure's figures beside those of what mends it, and what the runs said."""
+    row = _rows()[name]
+    head, key, form = MORE.get(name, ("", "", ""))
+    told = [
+        [told, *_figures(row[side]), *([format(row[side][key], form)] if key else [])]
+        for side, told in (("fails", "it fails"), ("mends", "mended"))
     ]
-    record = found["record"]
-    note = (
-        f"\n\nOne seed each, MNIST's 10,000 embedded digits; losses and D's accuracy are means over "
-        f"the last quarter. One core of one {record['cpu']}, torch {record['torch']}, {record['date']}; "
-        "`python benchmarks/failures.py`."
-    )
-    return table(head, rows) + note
+    return table(["", *HEAD, *([head] if key else [])], told) + _note()
 
 
-def _command(words: str, name: str, side: str, images: int) -> str:
-    length = "" if "--images" in words else f" --images {images}"
-    return f"`visavis train {words}{length} --out runs/{name}-{side}`"
+def _silence(each: Row) -> str:
+    """What is told of a run whose words are not there: nothing was said, or only their kinds were kept."""
+    kinds = [] if "said" in each else each["warnings"]
+    return f"of the kind {', '.join(kinds)}" if kinds else "(nothing, to its end)"
 
 
-def commands() -> str:
-    """The commands of docs/failures.md."""
-    found = results("failures")
-    rows = [
-        [
-            row["name"].replace("-", " "),
-            *(_command(row["commands"][side], row["name"], side, IMAGES) for side in ("fails", "mends")),
-        ]
-        for row in found["rows"]
+def words(name: str) -> str:
+    """What the runs said in the guard's own words."""
+    row = _rows()[name]
+    told = [
+        [side, f"{line['images']:,}", line["words"]]
+        for side, each in (("it fails", row["fails"]), ("mended", row["mends"]))
+        for line in each.get("said") or [{"images": each["images"], "words": _silence(each)}]
     ]
-    made = "\n".join(f'python -c "{line}"' for line in SETS.values())
-    return f"{table(['', 'fails', 'mends'], rows)}\n\n```\n{made}\n```"
+    return table(["", "at images", "the run says"], told) + "\n\n`python benchmarks/failures.py`."
 
 
-TABLES = {"failures-made": failures, "failures-commands": commands}
+def commands(name: str) -> str:
+    """The commands that make a failure and that mend it, and those that make their data."""
+    row = _rows()[name]
+    made = [f'python -c "{line}"' for file, line in SETS.items() if file in row["commands"]["fails"]]
+    for side in ("fails", "mends"):
+        given = row["commands"][side]
+        length = "" if "--images" in given else f" --images {IMAGES}"
+        made.append(f"visavis train {given}{length} --out runs/{name}-{side}")
+    return "```\n" + "\n".join(made) + "\n```"
+
+
+TABLES: dict[str, Callable[[], str]] = {"failures-made": failures}
+for _name in FAILURES:
+    TABLES[f"figures-{_name}"] = partial(figures, _name)
+    TABLES[f"words-{_name}"] = partial(words, _name)
+    TABLES[f"commands-{_name}"] = partial(commands, _name)
 
 
 def main() -> None:

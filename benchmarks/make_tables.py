@@ -18,6 +18,7 @@ from crash_table import crash
 from drifting import drifting
 from failures import TABLES as FAILURES
 from finite import finite
+from gallery import gallery
 from gpu import gpu
 from image_tables import TABLES as IMAGES
 from image_tables import distance, duration, interval
@@ -28,6 +29,9 @@ from narrow_table import TABLES as NARROW
 from out_tables import TABLES as OUT
 from own_pictures import TABLES as OWN_PICTURES
 from pairs_tables import TABLES as PAIRS
+from ranking import TABLES as RANKING
+from stacked_mnist import TABLES as STACKED
+from stacked_mnist import score as stacked_score
 from tables import ROOT, Row, results, table
 from threads import threads
 from two_judges import two_judges
@@ -161,6 +165,8 @@ def make_scores() -> dict[str, list[Row]]:
             f"after {record['seconds_each']:.0f} s on {record['threads_each']} CPU core(s), {len(base)} seeds"
         )
         scores["stacked-digits"] = [{"name": "modes", "text": text, "source": "results/stacked-modes.json"}]
+    if (score := stacked_score()) is not None:
+        scores["stacked-mnist"] = [score]
     found = results("catsdogs")
     for row in found["rows"] if found else []:
         score = {"name": row["score_name"], "text": row["text"], "source": "results/catsdogs.json"}
@@ -177,7 +183,8 @@ def make_scores() -> dict[str, list[Row]]:
         scores.setdefault(row["recipe"], []).append(score)
     found = results("catalogue")
     for row in found["rows"] if found else []:
-        text = f"{catalogue_score(row)}, {found['record']['seconds']:.0f} s on one CPU core"
+        length = "" if "record" in row else f", {found['record']['seconds']:.0f} s on one CPU core"
+        text = f"{catalogue_score(row)}{length}"
         score = {"name": "quality", "text": text, "source": "results/catalogue.json"}
         scores.setdefault(row["recipe"], []).append(score)
     for name, keys in (("translations", ("l1", "ssim")), ("autoencoders", ("psnr", "ssim"))):
@@ -193,6 +200,7 @@ def make_scores() -> dict[str, list[Row]]:
 TABLES: dict[str, Callable[[], str]] = {
     "recipes": recipes,
     "recipes-short": recipes_short,
+    "gallery": lambda: gallery(make_scores()),
     "modes": lambda: modes("stacked-modes"),
     "sweep": lambda: modes("stacked-modes-sweep"),
     "pair-step": lambda: pair_step("pair-step"),
@@ -216,6 +224,8 @@ TABLES: dict[str, Callable[[], str]] = {
     **FAILURES,
     **CATALOGUE,
     **OWN_PICTURES,
+    **STACKED,
+    **RANKING,
 }
 
 
@@ -272,7 +282,7 @@ def main() -> None:
     """Write the tables, or check them."""
     check = "--check" in sys.argv
     wanted = {SCORES: json.dumps(make_scores(), indent=2, ensure_ascii=False) + "\n"}
-    pages = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
+    pages = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
     wanted |= {page: filled(page.read_text()) for page in pages}
     stale = [path for path, text in wanted.items() if path.read_text() != text]
     for path in stale:

@@ -1,53 +1,37 @@
 """README and docs: every command is one that the program takes, links lead somewhere, the tutorial runs."""
 
 import gzip
+import json
 import re
 import shlex
-import shutil
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from tiny import TINY, Cli
+from inputs import Store
+from pages import FENCE, HUB, NOT_RUN, PAGES, ROOT, lines, recipes_of_tables, shortened, why_not_run
+from tiny import Cli
 
 from visavis.api import prepare
 from visavis.cli.arguments import make_parser, take_fields
 from visavis.export.web import site
+from visavis.recipes import RECIPES
+from visavis.runs import dryrun, guard
 from visavis.runs.guard import Glance, warnings
 
-ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-FENCE = re.compile(r"^```[a-z]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
-INLINE = re.compile(r"`(visavis [^`]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-PLACEHOLDER = re.compile(r"[A-Z]{3,}|…|\[")
-"""Words that stand for something: RUN, FOLDER, …"""
-
-
-def commands(page: Path) -> list[str]:
-    """The lines of a page's fenced blocks that call visavis, without their comments."""
-    found = [
-        command
-        for command in INLINE.findall(FENCE.sub("", page.read_text()))
-        if len(command.split()) > 2 and not PLACEHOLDER.search(command)
-    ]
-    for block in FENCE.findall(page.read_text()):
-        for line in block.replace("\\\n", " ").splitlines():
-            words = line.split("  #")[0].split(" #")[0].strip().removeprefix("$ ")
-            if re.match(r"(\S+ )*(\S+/)?visavis ", words) and "visavis  " not in words:
-                found.append(words[words.index("visavis ") :])
-    return found
-
-
-EVERY = [
-    (page.name, command)
-    for page in PAGES
-    if page.name not in ("CONTRIBUTING.md", "extend.md")  # whose examples are to be added first
-    for command in commands(page)
-]
+LATER = ("CONTRIBUTING.md", "extend.md")
+"""Pages whose examples are to be added first; tests/test_extend.py follows them."""
+TYPED = {page: lines(page) for page in PAGES if page.name not in LATER}
+EVERY = [(page.name, line) for page, typed in TYPED.items() for line in typed if line.startswith("visavis ")]
+FAILURES = [row["name"] for row in json.loads((ROOT / "results/failures.json").read_text())["rows"]]
+BLOCKS = [page for page in TYPED if any(lang == "python" for lang, _ in FENCE.findall(page.read_text()))]
 
 
 def test_there_are_commands() -> None:
-    assert len(EVERY) > 30 and {"README.md", "tutorial.md", "failures.md"} <= {name for name, _ in EVERY}
+    names = {name for name, _ in EVERY}
+    assert len(EVERY) > 60 and {"README.md", "tutorial.md", "mode-collapse.md"} <= names
 
 
 @pytest.mark.parametrize(("page", "command"), EVERY, ids=[f"{page}: {command}" for page, command in EVERY])
@@ -97,6 +81,26 @@ def test_the_page_of_failures_has_the_guards_own_words(found: Glance, request: p
     assert f"| {told[1]} |" in (ROOT / "docs/failures.md").read_text()
 
 
+@pytest.mark.parametrize("name", FAILURES)
+def test_a_failure_has_its_page(name: str) -> None:
+    """The picture beside the mended one, the curve, the program's words, both commands, why, the mend."""
+    page = (ROOT / f"docs/failures/{name}.md").read_text()
+    for picture in ("fails", "mends", "curve"):
+        assert f"]({name}-{picture}.png)" in page and (ROOT / f"docs/failures/{name}-{picture}.png").exists()
+    tables = dict(re.findall(r"<!-- table: (\w+)-[\w-]+ -->\n(.*?)<!-- end -->", page, re.DOTALL))
+    assert tables.keys() == {"figures", "words", "commands"}
+    assert [f"--out runs/{name}-{side}" in tables["commands"] for side in ("fails", "mends")] == [True, True]
+    assert "## Why" in page and "## The mend" in page
+    assert f"](failures/{name}.md)" in (ROOT / "docs/failures.md").read_text()
+
+
+def test_every_page_of_docs_stands_in_the_sites_navigation_once() -> None:
+    told = (ROOT / "mkdocs.yml").read_text()
+    nav = re.findall(r"[\w/-]+\.(?:md|ipynb)", told[told.index("nav:") : told.index("validation:")])
+    there = [file for file in (ROOT / "docs").rglob("*") if file.suffix in (".md", ".ipynb")]
+    assert sorted(nav) == sorted(file.relative_to(ROOT / "docs").as_posix() for file in there)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_table_says_what_made_it(page: Path) -> None:
     for name, body in re.findall(r"<!-- table: ([\w-]+) -->\n(.*?)<!-- end -->", page.read_text(), re.DOTALL):
@@ -109,39 +113,59 @@ def test_readme_is_two_screens() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 80
 
 
-def test_readme_goes_from_the_demo_to_the_browser_and_to_a_file(
-    digits_run: Path, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What README says to type after `make demo` works on the run that this leaves; no network is asked."""
-    makefile, found = (ROOT / "Makefile").read_text(), commands(ROOT / "README.md")
-    run = re.search(r"^DEMO := (.+)$", makefile, re.MULTILINE)
-    assert run is not None and "visavis demo $(DEMO)" in makefile
-    after = [command for command in found if run[1] in command]
-    assert [command.split()[1] for command in after] == ["demo", "export"]
+class Trackio:
+    """A logger's program: rows arrive nowhere."""
+
+    def init(self, **_: object) -> SimpleNamespace:
+        return SimpleNamespace(log=lambda row, step: None, finish=lambda: None)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return Store(tmp_path_factory.mktemp("inputs"))
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory; neither npm, a logger's program nor the machine's peak is asked for."""
     monkeypatch.chdir(tmp_path)
-    shutil.copytree(digits_run, run[1])
+    monkeypatch.setattr(guard, "CLOSING", 100)
+    monkeypatch.setattr(dryrun, "peaks", lambda device: {"fp32_tflops": 1.0})
     monkeypatch.setattr(site, "runtime", lambda: {"ort.mjs": gzip.compress(b"the browser's runtime")})
-    done = cli(*shlex.split(after[1])[1:])
-    assert done.status == 0, done.err
-    assert (tmp_path / after[1].split()[-1]).stat().st_size > 10_000
+    monkeypatch.setitem(sys.modules, "trackio", Trackio())  # type: ignore[arg-type]
+    return tmp_path
 
 
-def test_the_tutorial_runs_from_beginning_to_end(
-    tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its own commands in its own order; only lengths are shorter and networks smaller."""
-    monkeypatch.chdir(tmp_path)
-    images = 32
-    for command in commands(ROOT / "docs/tutorial.md"):
-        words = shlex.split(command)[1:]
-        if words[0] == "train":
-            images += 32
-            at = words.index("--time")
-            words[at : at + 2] = ["--images", str(images), *TINY]
-        if words[0] == "evaluate":
-            words += ["-n", "100"]
-        if words[0] in ("demo", "serve"):
+@pytest.mark.parametrize("page", [page for page in TYPED if TYPED[page]], ids=lambda page: page.stem)
+def test_what_a_page_tells_to_type_runs(page: Path, store: Store, here: Path, cli: Cli) -> None:
+    """In its order, from an empty folder; what it does not make itself is put there."""
+    for line in TYPED[page]:
+        if why_not_run(line) or line in store.exported:
             continue
-        done = cli(*words)
-        assert done.status == 0, f"{command}: {done.err}"
-    assert (tmp_path / "runs/digits/report.html").exists()
+        if line.startswith("python -c "):
+            exec(shlex.split(line)[2], {})
+            continue
+        assert line.startswith("visavis "), f"'{line}' is neither run nor in NOT_RUN of tests/pages.py"
+        words = shortened(line)
+        store.give(words, here)
+        done = store.train(words, cli) if words[0] == "train" else cli(*words)
+        assert done.status == 0, f"{line}: {done.err}"
+        if words[0] == "export":  # which takes long, and no page asks for what it makes twice
+            store.exported.add(line)
+
+
+@pytest.mark.parametrize("page", BLOCKS, ids=lambda page: page.stem)
+def test_what_a_page_tells_python_runs(page: Path, store: Store, here: Path) -> None:
+    for lang, block in FENCE.findall(page.read_text()):
+        if lang == "python":
+            told = [line for line in block.splitlines() if not HUB.search(line)]
+            store.give(re.findall(r'"([^"]+)"', block), here)
+            exec("\n".join(told), {})
+
+
+def test_what_is_not_run_is_there_and_recipes_of_tables_are_trained_elsewhere() -> None:
+    typed = [line for found in TYPED.values() for line in found]
+    for pattern, why in NOT_RUN.items():
+        assert any(re.match(pattern, line) for line in typed), f"{pattern} ({why}): no page tells it"
+    for page in TYPED:
+        assert set(recipes_of_tables(page)) <= set(RECIPES)

@@ -114,7 +114,11 @@ def test_it_goes_on_where_it_was_stopped(
     assert done[3:] == [("lsgan-mnist", 60)], "the length that was told before the stop"
     assert start(6, *three) == ["mlp-gan-mnist", "lsgan-mnist", "dcgan-mnist"], "a named failure, once more"
     assert done[4:] == [("dcgan-mnist", 60)]
-    assert start(8, "lsgan-mnist") == ["lsgan-mnist"], "other seconds are another catalogue"
+    assert start(8, "lsgan-mnist") == ["mlp-gan-mnist", "dcgan-mnist", "lsgan-mnist"]
+    rows = json.loads(out.read_text())["rows"]
+    assert [row.get("record", {}).get("seconds") for row in rows] == [6, 6, None], "of another length"
+    start(8, "mlp-gan-mnist")
+    assert done[-1] == ("mlp-gan-mnist", 7), "which is no row of this one"
 
 
 def test_own_representations_are_what_they_say() -> None:
