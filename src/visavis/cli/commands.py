@@ -399,9 +399,7 @@ def _equilibrium(given: Namespace) -> None:
     from visavis.bench.equilibrium import Equilibrium, in_words, measure
 
     names = tuple(name.strip() for name in (given.games or "").split(";") if name.strip())
-    asked = Equilibrium(
-        names, tuple(given.penalties), tuple(given.seeds), **_given(given, "out", "images")
-    )
+    asked = Equilibrium(names, tuple(given.penalties), tuple(given.seeds), **_given(given, "out", "images"))
     found = measure(asked)
     if given.json:
         print_json(found, indent=2)
