@@ -282,8 +282,8 @@ def test_fields_come_before_or_after_the_recipe_with_or_without_one(
     monkeypatch.chdir(tmp_path)
     tiny = [*TINY, "--metrics", "", "--images", "8"]
     assert cli("train", "--objective.loss", "hinge", *tiny, "digits").status == 0
-    fitted = ("--networks.G.widths", "", "--networks.D.branch.widths", "")  # as the default's images want
-    assert cli("train", *tiny, *fitted, "--objective.loss=hinge").status == 0
+    fitted = ("--networks.G.widths", "8,8,8,8,8", "--networks.D.branch.width", "8")  # the default's
+    assert cli("train", *tiny[len(NETWORKS) :], *fitted, "--objective.loss=hinge").status == 0
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["digits", "mnist"]
     for path in (tmp_path / "runs").iterdir():
         assert json.loads((path / "recipe.json").read_text())["recipe"]["objective"]["loss"] == "hinge"
