@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from inputs import Store
 from pages import FENCE, HUB, NOT_RUN, PAGES, ROOT, lines, recipes_of_tables, shortened, why_not_run
@@ -92,6 +93,15 @@ def test_a_failure_has_its_page(name: str) -> None:
     assert [f"--out runs/{name}-{side}" in tables["commands"] for side in ("fails", "mends")] == [True, True]
     assert "## Why" in page and "## The mend" in page
     assert f"](failures/{name}.md)" in (ROOT / "docs/failures.md").read_text()
+
+
+def test_the_page_of_the_wrong_range_has_the_runs_own_words(here: Path, cli: Cli) -> None:
+    np.savez("unit.npz", images=np.random.default_rng(0).random((4000, 28, 28), np.float32))
+    data = ("--data", "unit.npz", "--data.range", "signed")
+    done = cli("train", "mlp-gan-mnist", *data, "--images", "4", "--batch-size", "4", "--device", "cpu")
+    (told,) = [line for line in done.err.splitlines() if "unit.npz" in line]
+    page = (ROOT / "docs/failures/wrong-range.md").read_text()
+    assert told.removeprefix("visavis: ") in page
 
 
 def test_every_page_of_docs_stands_in_the_sites_navigation_once() -> None:
