@@ -1,14 +1,14 @@
 """The page, driven in headless Chromium as one file from ``file://`` and as a folder."""
 
+import base64
 import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-from browsing import changes, levels, served
-from small_models import both_ways, generator_and_critic
+from browsing import DROPPED, served, try_everything
+from small_models import autoencoder, both_ways, generator_and_critic
 
 from visavis.errors import UserError
 from visavis.export.web import runtime, site
@@ -40,9 +40,17 @@ def opened(browser: object, url: str) -> object:
     page = browser.new_page(viewport={"width": 390, "height": 844})  # type: ignore[attr-defined]
     page.complaints = []
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.set_default_timeout(300_000)
     page.goto(url)
-    page.wait_for_selector("body[data-ready=true]", timeout=300_000)
+    page.wait_for_selector("body[data-ready=true]")
     return page
+
+
+def wrong(page: object, model: object) -> list[str]:
+    """What does not do what it says, and errors."""
+    found = try_everything(page, model)
+    assert len(found) >= 6
+    return [name for name, works in found.items() if not works] + page.complaints  # type: ignore[attr-defined]
 
 
 def embedded(page: Path) -> dict[str, int]:
@@ -58,35 +66,25 @@ def test_one_file_makes_pytorchs_pictures_and_sliders_change_them(tmp_path: Path
     assert networks.keys() == {"generator.onnx", "critic.onnx"}
     assert 5_000_000 < size - sum(networks.values()) < 30_000_000  # as it stands there, in base64
     page = opened(browser, (tmp_path / "page.html").as_uri())
-    page.fill("#seed", "7")  # type: ignore[attr-defined]
-    page.wait_for_selector('body[data-seed="7"]')  # type: ignore[attr-defined]
-    wanted = model.pixels(16, seed=7)
-    for i in (0, 5, 15):
-        shown = levels(page, f"#grid button:nth-child({i + 1}) canvas")
-        assert abs(shown[..., :1] - wanted[i].astype(np.int64)).max() <= 2
-    third = page.locator("#sliders input").nth(2)  # type: ignore[attr-defined]
-    assert changes(page, "#chosen", lambda: third.fill("3"))
-    page.click("#tab-compare")  # type: ignore[attr-defined]
-    page.click("#vote-first")  # type: ignore[attr-defined]
-    page.wait_for_selector("#verdict:has-text('The critic prefers')")  # type: ignore[attr-defined]
+    assert wrong(page, model) == []
     width = page.evaluate("document.documentElement.scrollWidth")  # type: ignore[attr-defined]
     assert width <= 390
-    assert page.complaints == []  # type: ignore[attr-defined]
 
 
 def test_a_sketch_is_translated_in_the_folder_form(tmp_path: Path, browser: object) -> None:
-    site.write_page(both_ways(), tmp_path / "site", "small")
+    model = both_ways()
+    site.write_page(model, tmp_path / "site", "small")
     with served(tmp_path / "site") as address:
-        page = opened(browser, address)
-        page.wait_for_timeout(500)  # type: ignore[attr-defined]
+        assert wrong(opened(browser, address), model) == []
 
-        def draw() -> None:
-            page.focus("#paper")  # type: ignore[attr-defined]
-            page.keyboard.press("Space")  # type: ignore[attr-defined]
-            for _ in range(4):
-                page.keyboard.press("Shift+ArrowRight")  # type: ignore[attr-defined]
 
-        assert changes(page, "#translated", draw)
+def test_a_picture_of_ones_own_is_reconstructed_and_walked(tmp_path: Path, browser: object) -> None:
+    model = autoencoder()
+    site.write_page(model, tmp_path / "page.html", "small")
+    page = opened(browser, (tmp_path / "page.html").as_uri())
+    assert wrong(page, model) == []
+    page.eval_on_selector("#original", DROPPED, base64.b64encode(b"no picture").decode())  # type: ignore[attr-defined]
+    page.wait_for_selector("#status.wrong:has-text(\"'own.png' is no picture\")")  # type: ignore[attr-defined]
 
 
 def test_the_runtime_is_asked_for_by_hash() -> None:
