@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,10 @@ from visavis.errors import UserError
 
 Pixels = NDArray[np.uint8]
 Labels = NDArray[np.int64]
+TRIED, WORTHWHILE = 64, 0.8
+"""How many images tell whether to deflate, and the part of their bytes below which it is worth its time."""
+COLOURS = {1: 0, 3: 2, 4: 6}
+"""Channels -> PNG's type of colour."""
 
 
 def write_images(
@@ -41,12 +46,17 @@ def check_path(path: Path) -> None:
 
 
 def write_npz(path: Path, images: Pixels, labels: Labels | None, classes: tuple[str, ...]) -> None:
-    """Keys ``images`` (uint8 ``[N, H, W, C]``), ``labels`` and ``classes`` where there are any."""
+    """Keys ``images`` (uint8 ``[N, H, W, C]``), ``labels`` and ``classes`` where there are any.
+
+    Deflated where that makes it a good deal smaller, as with digits on black; photos it would only delay.
+    """
     arrays: dict[str, NDArray[np.generic]] = {"images": images}
     if labels is not None:
         arrays |= {"labels": labels, "classes": np.array(classes)}
+    first = np.ascontiguousarray(images[:TRIED]).tobytes()
+    save = np.savez_compressed if len(zlib.compress(first, 1)) < WORTHWHILE * len(first) else np.savez
     with files.atomic(path) as fresh, fresh.open("wb") as opened:
-        np.savez_compressed(opened, **arrays)  # type: ignore[arg-type]
+        save(opened, **arrays)  # type: ignore[arg-type]
 
 
 def write_folder(path: Path, images: Pixels, labels: Labels | None, classes: tuple[str, ...]) -> None:
@@ -72,12 +82,15 @@ def _folder_name(label: str) -> str:
 
 
 def write_parquet(path: Path, images: Pixels, labels: Labels | None, classes: tuple[str, ...]) -> None:
-    """Columns ``img`` (struct of PNG bytes and path) and ``label``, the hub's features in the metadata."""
+    """Columns ``img`` (struct of PNG bytes and path) and ``label``, the hub's features in the metadata.
+
+    The PNGs are filtered and not deflated: the column is compressed as a whole, ten times as fast.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     features: dict[str, object] = {"img": {"_type": "Image"}}
-    encoded = [pa.array(map(_png, images), pa.binary()), pa.nulls(len(images), pa.string())]
+    encoded = [pa.array(map(_stored_png, images), pa.binary()), pa.nulls(len(images), pa.string())]
     columns = {
         "img": pa.StructArray.from_arrays(encoded, ["bytes", "path"])
     }  # row by row takes as long again
@@ -93,6 +106,21 @@ def _png(image: Pixels) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(image[..., 0] if image.shape[2] == 1 else image).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def _stored_png(image: Pixels) -> bytes:
+    """A PNG of rows that are differences to the row above (filter 2), without compression (RFC 2083)."""
+    height, width, channels = image.shape
+    flat = image.reshape(height, -1)
+    rows = np.full((height, 1 + flat.shape[1]), 2, np.uint8)
+    rows[0, 1:] = flat[0]
+    np.subtract(flat[1:], flat[:-1], out=rows[1:, 1:])  # modulo 256
+    head = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes((8, COLOURS[channels], 0, 0, 0))
+    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(rows.tobytes(), 0)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+        for kind, data in chunks
+    )
 
 
 WRITERS: dict[str, Callable[[Path, Pixels, Labels | None, tuple[str, ...]], None]] = {
