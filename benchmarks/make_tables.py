@@ -246,7 +246,7 @@ MADE_BY = {
     "copies": "benchmarks/copies.py --cifar10 FOLDER",
     "onnx": "benchmarks/export_parity.py --out results/onnx.json",
     "serve-load": "benchmarks/serve_load.py runs/demo --seconds 60 --out results/serve-load.json",
-    "web-page": "benchmarks/web_page.py runs/demo --axe FOLDER --pictures DIR",
+    "web-page": "benchmarks/web_page.py RUN… --axe FOLDER --pictures DIR",
     "start-up": "benchmarks/start_up.py runs/demo --out results/start-up.json",
     "write-rates": "benchmarks/write_rates.py --out results/write-rates.json",
     "own-pictures": "benchmarks/own_pictures.py --data DIR --work DIR --seconds 480",
