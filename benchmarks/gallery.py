@@ -1,8 +1,9 @@
 """docs/gallery.md: every recipe with its picture, where its data may be shown, its scores and its command.
 
 Pictures of the recipes on MNIST are those of benchmarks/catalogue.py.  ``python benchmarks/gallery.py``
-makes those that are still missing: it trains each recipe of :data:`SHORT` for the images that stand there,
-on one core, and writes docs/catalogue/NAME.png and, to results/gallery.json, what was trained.
+makes those that are still missing (NAME…: these anew): it trains each recipe of :data:`SHORT` for the images
+that stand there, on one core, and writes docs/catalogue/NAME.png and, to results/gallery.json, what was
+trained.
 """
 
 from __future__ import annotations
@@ -31,6 +32,16 @@ SHORT: dict[str, int] = {
     "stacked-mnist": 40_000,
     "stacked-digits": 100_000,
     "digits": 100_000,
+    "minimax-mnist": 40_000,
+    "r1-mnist": 20_000,
+    "zero-centred-mnist": 20_000,
+    "minibatch-stddev-mnist": 40_000,
+    "residual-mnist": 10_000,
+    "relativistic-average-mnist": 30_000,
+    "relativistic-all-mnist": 30_000,
+    "dual-contrastive-mnist": 30_000,
+    "drifting-mnist": 40_000,
+    "stylegan2-mnist": 6_000,
     "vae-digits": 150_000,
     "vae-gan-digits": 60_000,
     "cyclegan-digits": 15_000,
@@ -105,7 +116,7 @@ def picture(name: str, networks: Mapping[str, Any]) -> str:
     """The picture and its caption; nothing where there is none."""
     if not (SHEETS / f"{name}.png").exists():
         return ""
-    rows = [row for found in ("gallery", "catalogue") for row in (results(found) or {"rows": []})["rows"]]
+    rows = [row for found in ("catalogue", "gallery") for row in (results(found) or {"rows": []})["rows"]]
     row = next((row for row in rows if row["recipe"] == name and "failed" not in row), None)
     if row is None:
         return ""
@@ -160,7 +171,8 @@ def main() -> None:
     from visavis.bench.pair_step import cpu_model
 
     rows: dict[str, Row] = {row["recipe"]: row for row in (results("gallery") or {"rows": []})["rows"]}
-    for name in given.names or SHORT:
+    known = {row["recipe"] for row in (results("catalogue") or {"rows": []})["rows"] if "failed" not in row}
+    for name in given.names or [name for name in SHORT if name not in known | rows.keys()]:
         with tempfile.TemporaryDirectory() as folder:
             run = Path(folder) / "run"
             words = [

@@ -35,8 +35,8 @@ def test_there_are_commands() -> None:
     assert len(EVERY) > 60 and {"README.md", "tutorial.md", "mode-collapse.md"} <= names
 
 
-@pytest.mark.parametrize(("page", "command"), EVERY, ids=[f"{page}: {command}" for page, command in EVERY])
-def test_the_program_takes_it(page: str, command: str) -> None:
+def assert_taken(command: str) -> None:
+    """The program knows every word of a command, and every field that it sets."""
     words = shlex.split(command)[1:]
     parser, parsers = make_parser()
     changes: dict[str, str | None] = {}
@@ -48,6 +48,23 @@ def test_the_program_takes_it(page: str, command: str) -> None:
         fields = {path: value for path, value in changes.items() if value is not None}
         assert fields == changes
         prepare(given.recipe, fields, lr=given.lr)
+
+
+@pytest.mark.parametrize(("page", "command"), EVERY, ids=[f"{page}: {command}" for page, command in EVERY])
+def test_the_program_takes_it(page: str, command: str) -> None:
+    assert_taken(command)
+
+
+def test_the_program_takes_every_side_of_the_claims() -> None:
+    """The page's one command with the changes of each row of its table."""
+    text = (ROOT / "docs/claims.md").read_text()
+    _, command, table = re.split(r"```\n?", text[text.index("<!-- table: claims-commands -->") :])[:3]
+    rows = [re.findall(r"`([^`]+)`", line) for line in table.splitlines() if line.startswith("| ")]
+    sides = [" ".join(changes) for changes in rows if changes]
+    assert len(sides) > 25
+    for side in sides:
+        kept = re.sub(r"--images \d+ ", "", command) if "--images" in side else command
+        assert_taken(f"{kept.strip()} {side}")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
